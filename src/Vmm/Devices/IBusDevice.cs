@@ -1,6 +1,6 @@
 namespace KvmSevVmm.Vmm.Devices;
 
-/// <summary>A device that answers accesses in a window of an bus.</summary>
+/// <summary>A device that answers accesses in a window of a bus.</summary>
 /// <remarks>Called on a vCPU thread: short, no blocking, no allocation. Several vCPUs may call at once; the device locks for itself.</remarks>
 public interface IBusDevice
 {

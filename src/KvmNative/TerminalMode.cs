@@ -1,0 +1,94 @@
+using System.Runtime.InteropServices;
+using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.KvmNative.Interop;
+
+namespace KvmSevVmm.KvmNative;
+
+/// <summary>A terminal in raw mode: every key reaches the guest. Restored by <see cref="Dispose"/> and by the end of the process.</summary>
+public sealed unsafe class TerminalMode : IDisposable
+{
+    private const int Now = 0;
+    private const uint ProcessOutput = 1;
+
+    private readonly int _fd;
+    private readonly Termios _saved;
+    private int _isRestored;
+
+    private TerminalMode(int fd, Termios saved)
+    {
+        _fd = fd;
+        _saved = saved;
+        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+        AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
+    }
+
+    /// <summary>Whether a descriptor is a terminal.</summary>
+    /// <param name="fd">An open descriptor.</param>
+    public static bool IsTerminal(int fd) => Mono.Unix.Native.Syscall.isatty(fd);
+
+    /// <summary>Sends every key to the program unchanged and unechoed, Ctrl-C included; output keeps its line-end processing.</summary>
+    /// <param name="fd">An open descriptor, which must stay open until the terminal is restored.</param>
+    /// <returns>The way back; null if this is no terminal, or if the process is in the background, where a change would stop it.</returns>
+    /// <exception cref="KvmException">The terminal refused the mode.</exception>
+    public static TerminalMode? TryEnterRaw(int fd)
+    {
+        if (!IsTerminal(fd))
+        {
+            return null;
+        }
+
+        // A terminal that does not control this process has no foreground group for it, and cannot stop it.
+        int foreground = LibC.GetForegroundProcessGroup(fd);
+        if (foreground != -1 && foreground != Mono.Unix.Native.Syscall.getpgrp())
+        {
+            return null;
+        }
+
+        Termios saved = default;
+
+        // SAFETY: the C library writes 60 bytes to a local variable of that size.
+        if (LibC.GetTerminalAttributes(fd, &saved) != 0)
+        {
+            throw KvmException.FromErrno("tcgetattr", Marshal.GetLastPInvokeError());
+        }
+
+        Termios raw = saved;
+
+        // SAFETY: works on a local variable.
+        LibC.MakeRaw(&raw);
+
+        // Log lines of the monitor share the terminal and end in a bare line feed.
+        raw.OutputFlags |= saved.OutputFlags & ProcessOutput;
+        TerminalMode mode = new(fd, saved);
+
+        // SAFETY: the C library reads 60 bytes from a local variable of that size.
+        if (LibC.SetTerminalAttributes(fd, Now, &raw) != 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            mode.Dispose();
+            throw KvmException.FromErrno("tcsetattr", errno);
+        }
+
+        return mode;
+    }
+
+    /// <summary>Puts the terminal back as it was. Does nothing the second time, and never throws: the terminal may be gone.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isRestored, 1) != 0)
+        {
+            return;
+        }
+
+        AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+        AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
+        Termios saved = _saved;
+
+        // SAFETY: the C library reads 60 bytes from a local variable of that size.
+        _ = LibC.SetTerminalAttributes(_fd, Now, &saved);
+    }
+
+    private void OnProcessExit(object? sender, EventArgs e) => Dispose();
+
+    private void OnUnhandledException(object? sender, UnhandledExceptionEventArgs e) => Dispose();
+}

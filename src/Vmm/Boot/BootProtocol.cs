@@ -1,0 +1,11 @@
+namespace KvmSevVmm.Vmm.Boot;
+
+/// <summary>How the first vCPU enters the kernel.</summary>
+public enum BootProtocol
+{
+    /// <summary>Linux's 64-bit boot protocol: long mode with identity page tables, RSI holds the address of the zero page.</summary>
+    Linux64 = 0,
+
+    /// <summary>Xen's PVH: 32-bit protected mode without paging, EBX holds the address of the start info.</summary>
+    Pvh32 = 1,
+}

@@ -1,0 +1,11 @@
+namespace KvmSevVmm.Vmm.Memory;
+
+/// <summary>What a range of the guest's memory map is for. The numbers are those of the BIOS call and of the PVH memory map.</summary>
+public enum E820Type : uint
+{
+    /// <summary>Usable RAM.</summary>
+    Ram = 1,
+
+    /// <summary>Not to be used as RAM.</summary>
+    Reserved = 2,
+}
