@@ -29,7 +29,8 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
 
     /// <summary>Writes the line and the hint.</summary>
     /// <param name="output">Takes words for people; a failure to take them changes nothing, there is nowhere left to say so.</param>
-    internal void Write(TextWriter output)
+    /// <param name="trace">The exception whose stack trace is to follow, or null.</param>
+    internal void Write(TextWriter output, Exception? trace = null)
     {
         try
         {
@@ -41,6 +42,14 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
             if (Hint is not null)
             {
                 output.WriteLine($"  hint: {OneLine.Clean(Hint)}");
+            }
+
+            if (trace is not null)
+            {
+                foreach (string line in trace.ToString().Split('\n'))
+                {
+                    output.WriteLine($"  {OneLine.Clean(line.TrimEnd('\r'))}");
+                }
             }
 
             output.Flush();

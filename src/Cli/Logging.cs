@@ -65,7 +65,7 @@ internal static class Logging
         }
         catch (IOException error)
         {
-            throw new IOException($"{Option}: cannot write '{path}': {OneLine.Clean(error.Message)}", error);
+            throw new IOException($"{Option}: cannot write '{path}': {FileKind.Explain(error)}", error);
         }
     }
 }

@@ -8,7 +8,7 @@ internal sealed record VmResultDocument(
     string Protection,
     int? CBit,
     VmResultDocument.StopPart Stop,
-    string ProcessStartedAt,
+    string StartedAt,
     VmResultDocument.TimesPart Times,
     IReadOnlyDictionary<string, ulong> Exits,
     VmResultDocument.HypercallsPart Hypercalls,
@@ -24,7 +24,7 @@ internal sealed record VmResultDocument(
     /// <summary>Why it ended.</summary>
     internal sealed record StopPart(string Reason, ulong? GuestCode, int ExitCode, string? Detail, string? Error);
 
-    /// <summary>Seconds on the monotonic clock since the process started.</summary>
+    /// <summary>Seconds on the monotonic clock since the program's entry.</summary>
     internal sealed record TimesPart(double Start, double? FirstRun, double? FirstConsoleByte, double? UntilMatch, double End);
 
     /// <summary>Hypercalls by what became of them.</summary>

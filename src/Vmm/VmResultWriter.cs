@@ -29,7 +29,7 @@ public static class VmResultWriter
         SevModeWords.ProtectionFor(result.Mode),
         result.CBitPosition,
         new VmResultDocument.StopPart(StopReasonWords.WordFor(result.Reason), result.GuestCode, exitCode, result.Detail, result.Failure?.Message),
-        result.Times.ProcessStartedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
+        result.Times.StartedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
         new VmResultDocument.TimesPart(
             Seconds(result.Times.Start),
             Seconds(result.Times.FirstRun),

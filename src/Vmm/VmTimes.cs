@@ -1,10 +1,10 @@
 namespace KvmSevVmm.Vmm;
 
-/// <summary>When things happened, on the monotonic clock, counted from the start of the monitor's process.</summary>
+/// <summary>When things happened, on the monotonic clock, counted from the program's entry; the event log counts from the same moment.</summary>
 public sealed record VmTimes
 {
-    /// <summary>Wall-clock time, UTC, at which the process started; only for people to find the run by.</summary>
-    public required DateTimeOffset ProcessStartedAt { get; init; }
+    /// <summary>Wall-clock time, UTC, of the program's entry; only for people to find the run by.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
 
     /// <summary>The machine began to be built.</summary>
     public required TimeSpan Start { get; init; }

@@ -1,10 +1,9 @@
-using System.Text.RegularExpressions;
 using CommandLine;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Memory;
-using KvmSevVmm.Vmm.Sharing;
 
 namespace KvmSevVmm.Cli.Commands;
 
@@ -182,18 +181,12 @@ internal sealed class RunOptions : CommonOptions
 
         try
         {
-            _ = UntilPattern.Compile(Until);
+            _ = new ConsoleMatcher(Until, static () => { });
             return Until;
         }
-        catch (NotSupportedException)
+        catch (InvalidInputException error)
         {
-            throw new UsageException(
-                "--until: look-around, back references and atomic groups are not supported",
-                "the pattern is matched in linear time, whatever the guest prints");
-        }
-        catch (RegexParseException error)
-        {
-            throw new UsageException($"--until: not a regular expression: {error.Message}");
+            throw new UsageException(error.Message);
         }
     }
 
@@ -229,5 +222,5 @@ internal sealed class RunOptions : CommonOptions
 
     // /dev/null, /dev/stdout and their like may be named twice.
     private static bool IsFile(string? path) =>
-        path is { Length: > 0 } and not "-" && !path.Contains('\0', StringComparison.Ordinal) && !path.StartsWith("/dev/", StringComparison.Ordinal);
+        path is { Length: > 0 } and not "-" && !path.Contains('\0', StringComparison.Ordinal) && (!path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/dev/shm/", StringComparison.Ordinal));
 }

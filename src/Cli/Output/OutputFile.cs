@@ -54,35 +54,32 @@ internal sealed class OutputFile : IDisposable
             throw new IOException($"{option}: cannot write '{path}': not a file name");
         }
 
-        try
+        return Named(option, path, () => FileKind.TypeOf(path) switch
         {
-            FilePermissions? type = FileKind.TypeOf(option, path);
-            return type switch
-            {
-                FilePermissions.S_IFDIR => throw new IOException($"{option}: cannot write '{path}': it is a directory"),
-                _ when IsDescriptor(path) => OpenDirectly(option, path),
-                null => OpenBeside(option, path, ResolveLinks(path), OwnerOnly),
-                FilePermissions.S_IFREG => OpenReplacement(option, path, ResolveLinks(path)),
-                _ => OpenDirectly(option, path),
-            };
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new UnauthorizedAccessException($"{option}: permission denied: '{path}'", error);
-        }
-        catch (DirectoryNotFoundException error)
-        {
-            throw new IOException($"{option}: cannot write '{path}': the directory does not exist", error);
-        }
-        catch (FileNotFoundException error)
-        {
-            throw new IOException($"{option}: cannot write '{path}': the directory does not exist", error);
-        }
-        catch (IOException error) when (!error.Message.StartsWith(option, StringComparison.Ordinal))
-        {
-            throw Failed(option, path, error);
-        }
+            FilePermissions.S_IFDIR => throw new IOException("it is a directory"),
+            _ when IsDescriptor(path) => OpenDirectly(option, path),
+            null => OpenBeside(option, path, ResolveLinks(path), OwnerOnly),
+            FilePermissions.S_IFREG => OpenReplacement(option, path, ResolveLinks(path)),
+            _ => OpenDirectly(option, path),
+        });
     }
+
+    /// <summary>Opens a file that others follow while it is written: emptied now, mode 0600 when it is new.</summary>
+    /// <param name="option">The option that named it, for messages.</param>
+    /// <param name="path">The path.</param>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    internal static FileStream OpenLive(string option, string path) => Named(option, path, () =>
+    {
+        bool isSpecial = FileKind.TypeOf(path) is FilePermissions type and not FilePermissions.S_IFREG;
+        FileStreamOptions how = new() { Mode = isSpecial ? FileMode.Open : FileMode.Create, Access = FileAccess.Write, Share = FileShare.ReadWrite, BufferSize = 0 };
+        if (!isSpecial)
+        {
+            how.UnixCreateMode = OwnerOnly;
+        }
+
+        return new FileStream(path, how);
+    });
 
     /// <summary>Writes the whole content and puts it in its place.</summary>
     /// <param name="write">Writes to the stream it gets.</param>
@@ -91,12 +88,16 @@ internal sealed class OutputFile : IDisposable
     {
         try
         {
-            write(Stream);
+            Named(_option, Path, () =>
+            {
+                write(Stream);
+                return true;
+            });
         }
-        catch (IOException error) when (error is not ClosedPipeException)
+        catch
         {
             Dispose();
-            throw Failed(_option, Path, error);
+            throw;
         }
 
         Commit();
@@ -108,21 +109,16 @@ internal sealed class OutputFile : IDisposable
     {
         try
         {
-            Stream.Dispose();
-            if (_temporary is not null)
+            _isFinished = Named(_option, Path, () =>
             {
-                File.Move(_temporary, _target, overwrite: true);
-            }
+                Stream.Dispose();
+                if (_temporary is not null)
+                {
+                    File.Move(_temporary, _target, overwrite: true);
+                }
 
-            _isFinished = true;
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new UnauthorizedAccessException($"{_option}: permission denied: '{Path}'", error);
-        }
-        catch (IOException error) when (error is not ClosedPipeException)
-        {
-            throw Failed(_option, Path, error);
+                return true;
+            });
         }
         finally
         {
@@ -202,10 +198,29 @@ internal sealed class OutputFile : IDisposable
         new(option, path, path, null, new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0));
 
     // /dev/fd/3 may be a regular file that others write through the same descriptor: renaming over it would cut them off.
-    private static bool IsDescriptor(string path) => path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
+    private static bool IsDescriptor(string path) =>
+        path is "/dev/stderr" || path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
 
     private static string ResolveLinks(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
 
-    private static IOException Failed(string option, string path, IOException cause) =>
-        new($"{option}: cannot write '{path}': {OneLine.Clean(cause.Message)}", cause);
+    // Every failure names the option and the path as the user wrote them; where the file itself would be new, "not found" means its directory.
+    private static T Named<T>(string option, string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new UnauthorizedAccessException($"{option}: permission denied: '{path}'", error);
+        }
+        catch (IOException error) when (error is DirectoryNotFoundException or FileNotFoundException)
+        {
+            throw new IOException($"{option}: cannot write '{path}': the directory does not exist", error);
+        }
+        catch (IOException error) when (error is not ClosedPipeException)
+        {
+            throw new IOException($"{option}: cannot write '{path}': {FileKind.Explain(error)}", error);
+        }
+    }
 }

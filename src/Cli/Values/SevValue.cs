@@ -1,4 +1,3 @@
-using System.Globalization;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Sev;
@@ -10,16 +9,6 @@ internal static class SevValue
 {
     private const string Option = "--sev";
 
-    /// <summary>The words for the modes, as every output writes them too.</summary>
-    private static readonly (string Word, SevMode Meaning)[] Modes =
-    [
-        ("none", SevMode.None),
-        ("simulated", SevMode.Simulated),
-        ("sev", SevMode.Sev),
-        ("sev-es", SevMode.SevEs),
-        ("sev-snp", SevMode.SevSnp),
-    ];
-
     /// <summary>Reads the option.</summary>
     /// <param name="text">What the user wrote.</param>
     /// <exception cref="UsageException">Unknown mode or key, or a C-bit that no processor could have.</exception>
@@ -27,7 +16,7 @@ internal static class SevValue
     {
         KeyValueList list = KeyValueList.Parse(Option, text, "mode", "cbitpos");
         string mode = list.Get("mode") ?? throw new UsageException($"{Option}: the mode is missing", "write for instance --sev simulated,cbitpos=39");
-        SevConfig config = new() { Mode = ChoiceValue.Parse(Option, mode, Modes) };
+        SevConfig config = new() { Mode = ChoiceValue.Parse(Option, mode, [.. Enum.GetValues<SevMode>().Select(known => (SevModeWords.WordFor(known), known))]) };
         if (list.Get("cbitpos") is not string position)
         {
             return config;
@@ -40,20 +29,5 @@ internal static class SevValue
 
         // x86-64 has 52 physical address bits at most, and below bit 32 the alias would lie in the 32-bit address space that devices use.
         return config with { CBitPosition = (int)NumberValue.Parse($"{Option} cbitpos", position, 32, 51) };
-    }
-
-    /// <summary>The word for a mode.</summary>
-    /// <param name="mode">The mode.</param>
-    internal static string WordFor(SevMode mode)
-    {
-        foreach ((string word, SevMode meaning) in Modes)
-        {
-            if (meaning == mode)
-            {
-                return word;
-            }
-        }
-
-        return ((int)mode).ToString(CultureInfo.InvariantCulture);
     }
 }
