@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using KvmSevVmm.Vmm.Memory;
+
+namespace KvmSevVmm.Vmm.Sharing;
+
+/// <summary>The last accepted calls, in a ring of fixed size. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.</summary>
+internal sealed class ConversionJournal
+{
+    /// <summary>Bytes that one call takes in the ring.</summary>
+    public const int EntryBytes = 24;
+
+    private readonly Entry[] _ring;
+    private readonly long _startTimestamp;
+    private int _next;
+
+    /// <summary>Makes an empty journal.</summary>
+    /// <param name="capacity">Calls that it remembers, at least 1.</param>
+    /// <param name="startTimestamp">Stopwatch ticks that times count from.</param>
+    public ConversionJournal(int capacity, long startTimestamp)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        _ring = new Entry[capacity];
+        _startTimestamp = startTimestamp;
+    }
+
+    /// <summary>Calls ever appended; the generation of the latest.</summary>
+    public ulong Generation { get; private set; }
+
+    /// <summary>Bytes of the ring.</summary>
+    public long AllocatedBytes => (long)_ring.Length * EntryBytes;
+
+    /// <summary>Remembers one call; the oldest one makes room. Allocates nothing.</summary>
+    public void Append(ulong firstFrame, ulong pageCount, PageState state, int vcpu, long timestamp)
+    {
+        _ring[_next] = new Entry(firstFrame | ((ulong)state << 40) | ((ulong)(ushort)(short)vcpu << 48), pageCount, timestamp);
+        _next = _next + 1 == _ring.Length ? 0 : _next + 1;
+        Generation++;
+    }
+
+    /// <summary>Copies the oldest records that are newer than a generation.</summary>
+    /// <param name="sinceGeneration">The last generation that the caller knows; 0 for none.</param>
+    /// <param name="records">Where to.</param>
+    /// <param name="limit">Records to copy at most.</param>
+    public JournalBatch Read(ulong sinceGeneration, Span<ConversionRecord> records, int limit)
+    {
+        if (sinceGeneration >= Generation)
+        {
+            return default;
+        }
+
+        ulong known = Math.Min(Generation, (ulong)_ring.Length);
+        ulong oldest = Generation - known + 1;
+        ulong first = Math.Max(oldest, sinceGeneration + 1);
+        int count = (int)Math.Min((ulong)Math.Min(records.Length, limit), Generation - first + 1);
+        for (int i = 0; i < count; i++)
+        {
+            ulong generation = first + (ulong)i;
+            int age = (int)(Generation - generation) + 1;
+            ref readonly Entry entry = ref _ring[_next >= age ? _next - age : _next - age + _ring.Length];
+            records[i] = new ConversionRecord(
+                generation,
+                Stopwatch.GetElapsedTime(_startTimestamp, entry.Timestamp),
+                (short)(entry.Packed >> 48),
+                new GpaRange(new Gpa((entry.Packed & ((1UL << 40) - 1)) << GuestPage.Shift), entry.PageCount << GuestPage.Shift),
+                (PageState)((entry.Packed >> 40) & 0xff));
+        }
+
+        return new JournalBatch(count, first - (sinceGeneration + 1));
+    }
+
+    /// <summary>One call. <c>Packed</c>: first frame in bits 39:0, state in 47:40, vCPU in 63:48.</summary>
+    private readonly record struct Entry(ulong Packed, ulong PageCount, long Timestamp);
+}
