@@ -67,7 +67,7 @@ public sealed partial class KvmVm
         int errno = Ioctl.TryExchange(_fd, IoctlNumbers.MemoryEncryptOp, ref command);
         if (errno != 0)
         {
-            throw SevCommandException.FromErrno(id.ToString(), errno, command.Error);
+            throw SevCommandException.FromErrno(id, errno, command.Error);
         }
     }
 }

@@ -48,7 +48,7 @@ public sealed unsafe class SevDevice : FdHandle
         int errno = Ioctl.TryExchange(this, IoctlNumbers.SevIssueCmd, ref command);
         if (errno != 0)
         {
-            throw SevCommandException.FromErrno(id.ToString(), errno, command.Error);
+            throw SevCommandException.FromErrno(id, errno, command.Error);
         }
     }
 }
