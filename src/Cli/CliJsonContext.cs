@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using KvmSevVmm.Cli.Commands;
 
@@ -7,4 +9,9 @@ namespace KvmSevVmm.Cli;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NewLine = "\n")]
 [JsonSerializable(typeof(RunPlan))]
 [JsonSerializable(typeof(VersionDocument))]
-internal sealed partial class CliJsonContext : JsonSerializerContext;
+internal sealed partial class CliJsonContext : JsonSerializerContext
+{
+    /// <summary>Writes quotation marks, umlauts and the like as they are; control characters stay escaped.</summary>
+    internal static CliJsonContext Readable { get; } = new(
+        new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
+}
