@@ -12,6 +12,6 @@ namespace KvmSevVmm.Cli;
 internal sealed partial class CliJsonContext : JsonSerializerContext
 {
     /// <summary>Writes quotation marks, umlauts and the like as they are; control characters stay escaped.</summary>
-    internal static CliJsonContext Readable { get; } = new(
+    internal static CliJsonContext Readable => new(
         new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
 }

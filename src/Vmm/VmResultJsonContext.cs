@@ -10,6 +10,6 @@ namespace KvmSevVmm.Vmm;
 internal sealed partial class VmResultJsonContext : JsonSerializerContext
 {
     /// <summary>Writes quotation marks, umlauts and the like as they are; control characters stay escaped.</summary>
-    internal static VmResultJsonContext Readable { get; } = new(
+    internal static VmResultJsonContext Readable => new(
         new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
 }
