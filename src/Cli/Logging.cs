@@ -61,7 +61,8 @@ internal static class Logging
         _ => LogEventLevel.Warning,
     };
 
-    // Serilog keeps the failures of a sink to itself, which is right for a guest's run and wrong for a user who looks for the file later: say it once.
+    // Serilog keeps the failures of a sink to itself, which is right for a guest's run and wrong for a user who looks for the file later:
+    // say it once.
     private static Action<string> WarnOnce(TextWriter error)
     {
         int warned = 0;
