@@ -15,8 +15,10 @@ internal static class SevValue
     internal static SevConfig Parse(string text)
     {
         KeyValueList list = KeyValueList.Parse(Option, text, "mode", "cbitpos");
-        string mode = list.Get("mode") ?? throw new UsageException($"{Option}: the mode is missing", "write for instance --sev simulated,cbitpos=39");
-        SevConfig config = new() { Mode = ChoiceValue.Parse(Option, mode, [.. Enum.GetValues<SevMode>().Select(known => (SevModeWords.WordFor(known), known))]) };
+        string mode = list.Get("mode")
+            ?? throw new UsageException($"{Option}: the mode is missing", "write for instance --sev simulated,cbitpos=39");
+        (string, SevMode)[] modes = [.. Enum.GetValues<SevMode>().Select(known => (SevModeWords.WordFor(known), known))];
+        SevConfig config = new() { Mode = ChoiceValue.Parse(Option, mode, modes) };
         if (list.Get("cbitpos") is not string position)
         {
             return config;
