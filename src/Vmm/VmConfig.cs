@@ -42,9 +42,6 @@ public sealed record VmConfig
     /// <summary>Stops the machine after this time, counted from the first KVM_RUN.</summary>
     public TimeSpan? Timeout { get; init; }
 
-    /// <summary>File for the JSON-lines event log, or null.</summary>
-    public string? EventLogPath { get; init; }
-
     /// <summary>The KVM device.</summary>
     public string KvmPath { get; init; } = "/dev/kvm";
 }

@@ -59,6 +59,7 @@ public readonly record struct MapGpaRangeRequest(GpaRange Range, PageState State
         MapGpaRangeError.UnknownPageSize => "attribute bits 3:0 name no page size",
         MapGpaRangeError.ReservedAttributeBits => "a reserved attribute bit (63:5) is set",
         MapGpaRangeError.UnknownEncryptionStatus => "the encryption status is neither 0 nor 1",
+        MapGpaRangeError.OutsideMemory => "some of the range is not RAM",
         _ => throw new ArgumentOutOfRangeException(nameof(error)),
     };
 
