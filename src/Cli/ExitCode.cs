@@ -48,6 +48,9 @@ public static class ExitCode
     /// <summary>Ended by SIGINT, after a clean teardown.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>The reader of stdout went away; what a shell reports of a program that SIGPIPE ended.</summary>
+    public const int ClosedPipe = 141;
+
     /// <summary>Ended by SIGTERM, after a clean teardown.</summary>
     public const int Terminated = 143;
 }

@@ -1,0 +1,47 @@
+using System.Diagnostics;
+using System.Text;
+using KvmSevVmm.Cli.Commands;
+using Serilog;
+
+namespace KvmSevVmm.Cli;
+
+/// <summary>What one run of the program gets from outside: streams, environment, and the machine that runs guests.</summary>
+internal sealed class CliContext
+{
+    /// <summary>Takes data. Unbuffered; throws <see cref="Output.ClosedPipeException"/> when its reader has gone.</summary>
+    internal required Stream Output { get; init; }
+
+    /// <summary>Takes words for people.</summary>
+    internal required TextWriter Error { get; init; }
+
+    /// <summary>The same destination as <see cref="Error"/>, for bytes.</summary>
+    internal required Stream ErrorBytes { get; init; }
+
+    /// <summary>Looks up an environment variable.</summary>
+    internal required Func<string, string?> Environment { get; init; }
+
+    /// <summary>Runs guests.</summary>
+    internal required IMachineRunner? MachineRunner { get; init; }
+
+    /// <summary>Sends the keys of the terminal on stdin to the guest until disposed; gives null when there is no terminal.</summary>
+    internal required Func<IDisposable?> EnterRawTerminal { get; init; }
+
+    /// <summary>Opens a KVM device and asks for its API version.</summary>
+    internal required Func<string, int> ReadKvmApiVersion { get; init; }
+
+    /// <summary>Whether <see cref="Error"/> is a terminal that wants colours.</summary>
+    internal bool UseColor { get; init; }
+
+    /// <summary>The program's entry, as <see cref="Stopwatch.GetTimestamp"/>: the zero of every time that is reported.</summary>
+    internal long StartTimestamp { get; init; } = Stopwatch.GetTimestamp();
+
+    /// <summary>The same moment on the wall clock, UTC.</summary>
+    internal DateTimeOffset StartedAt { get; init; } = DateTimeOffset.UtcNow;
+
+    /// <summary>The log of this run; set once the options are known.</summary>
+    internal ILogger Log { get; set; } = Serilog.Core.Logger.None;
+
+    /// <summary>Writes text to <see cref="Output"/>.</summary>
+    /// <param name="text">Text with <c>\n</c> line ends.</param>
+    internal void Write(string text) => Output.Write(Encoding.UTF8.GetBytes(text));
+}

@@ -1,0 +1,10 @@
+using System.Text.Json.Serialization;
+using KvmSevVmm.Cli.Commands;
+
+namespace KvmSevVmm.Cli;
+
+/// <summary>Serialisation code for the documents of the command line, made at build time.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NewLine = "\n")]
+[JsonSerializable(typeof(RunPlan))]
+[JsonSerializable(typeof(VersionDocument))]
+internal sealed partial class CliJsonContext : JsonSerializerContext;

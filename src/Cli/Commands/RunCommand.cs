@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary><c>run</c>: boots a guest, waits for its end, writes what was seen.</summary>
+internal static class RunCommand
+{
+    /// <summary>The verb.</summary>
+    internal static readonly Verb Verb = Verb.Create<RunOptions>(
+        "kvmsev run --kernel FILE [OPTIONS]",
+        """
+        Output files are opened before the guest starts and appear whole when it has
+        ended, also after a failure; '-' is the standard output. With --json the result
+        goes to stdout, and with --serial tty the guest's console to stderr.
+
+        --sev simulated lets a C-bit alias stand in for SEV hardware: the guest kernel
+        behaves as a SEV guest, but nothing is encrypted and nothing is confidential.
+
+        Exit codes: 0 powered off, or --until matched; 32 reset; 33 crash; 34 panic;
+        36 --timeout; 37 SEV termination; (V << 1 | 1) & 0xff for V at --debug-exit;
+        64 usage; 65 bad input; 66 no such file; 69 the host lacks a feature; 70 bug;
+        74 I/O error; 77 permission denied; 130 SIGINT; 143 SIGTERM or SIGHUP.
+        """,
+        [
+            new VerbExample(
+                "Boot as a simulated SEV guest and keep the map:",
+                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0", "--sev", "simulated", "--map-out", "map.json"),
+            new VerbExample(
+                "A test run: stop at a line of the console, and after two minutes anyway:",
+                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0 panic=-1", "--memory", "1G", "--sev", "simulated,cbitpos=39",
+                "--until", "login:", "--timeout", "120s", "--event-log", "events.jsonl", "--result", "result.json", "--serial", "file=console.log"),
+            new VerbExample(
+                "See what would be run, without running it:",
+                "run", "--kernel", "vmlinuz", "--sev", "simulated", "--dry-run"),
+        ],
+        Execute);
+
+    private static int Execute(RunOptions options, CliContext context)
+    {
+        VmConfig config = options.ToConfig();
+        SerialTarget serial = SerialTarget.Parse(options.Serial);
+        FileKind.OpenInput("--kernel", config.Boot.KernelPath).Dispose();
+        if (config.Boot.InitramfsPath is string initramfs)
+        {
+            FileKind.OpenInput("--initramfs", initramfs).Dispose();
+        }
+
+        if (options.DryRun)
+        {
+            // Opening an output without committing it leaves nothing behind; a serial file would be emptied, so it is not opened.
+            RunFiles.Open(options, serial with { Path = null }, context.Output).Dispose();
+            RunPlan.For(config, serial, options).Write(context.Output);
+            return ExitCode.Success;
+        }
+
+        using RunFiles files = RunFiles.Open(options, serial, context.Output);
+        VmResult result = RunMachine(config, serial, files, options, context);
+        result = WriteFiles(result, files, context);
+        int exitCode = ExitCodeOf(result);
+        if (options.Json)
+        {
+            VmResultWriter.Write(result, exitCode, context.Output);
+        }
+
+        if (result.Failure is not null)
+        {
+            // Program.cs turns it into words and an exit code.
+            ExceptionDispatchInfo.Throw(result.Failure);
+        }
+
+        WriteSummary(result, exitCode, options, context);
+        return exitCode;
+    }
+
+    private static VmResult RunMachine(VmConfig config, SerialTarget serial, RunFiles files, RunOptions options, CliContext context)
+    {
+        Stream? serialOutput = serial.Kind switch
+        {
+            SerialKind.Tty => options.Json ? context.ErrorBytes : context.Output,
+            SerialKind.File => files.Serial,
+            _ => null,
+        };
+        TimeSpan start = Stopwatch.GetElapsedTime(context.StartTimestamp);
+        StopRelay stop = new();
+        try
+        {
+            IMachineRunner runner = context.MachineRunner ?? throw new InvalidOperationException("this build of kvmsev has no machine.");
+            using PosixSignalRegistration interrupt = Relay(PosixSignal.SIGINT, stop, StopReason.Interrupted);
+            using PosixSignalRegistration terminate = Relay(PosixSignal.SIGTERM, stop, StopReason.Terminated);
+            using PosixSignalRegistration hangUp = Relay(PosixSignal.SIGHUP, stop, StopReason.Terminated);
+            using IDisposable? rawTerminal = serial.Kind == SerialKind.Tty ? context.EnterRawTerminal() : null;
+            return runner.Run(config, new RunOutputs(files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log));
+        }
+        catch (Exception error)
+        {
+            // The files are written all the same: whoever reads them learns why there is nothing in them.
+            return new VmResult
+            {
+                Mode = config.Sev.Mode,
+                CBitPosition = config.Sev.CBitPosition,
+                Reason = StopReason.None,
+                Failure = error,
+                Times = new VmTimes { StartedAt = context.StartedAt, Start = start, End = Stopwatch.GetElapsedTime(context.StartTimestamp) },
+                GuestMemoryBytes = config.MemoryBytes,
+            };
+        }
+    }
+
+    private static PosixSignalRegistration Relay(PosixSignal signal, StopRelay stop, StopReason reason) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;
+        stop.Request(reason);
+    });
+
+    // Each file is written although another failed; the first failure is the one that counts, and the result, written last, tells of it.
+    private static VmResult WriteFiles(VmResult result, RunFiles files, CliContext context)
+    {
+        Attempt(() => files.EventLog?.Commit());
+        if (result.Map is SharedRegionMap map)
+        {
+            Attempt(() => files.Map?.WriteAll(stream => SharedRegionMapJson.Write(map, stream)));
+        }
+
+        Attempt(() => files.Result?.WriteAll(stream => VmResultWriter.Write(result, ExitCodeOf(result), stream)));
+        return result;
+
+        void Attempt(Action write)
+        {
+            try
+            {
+                write();
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                if (result.Failure is not null)
+                {
+                    context.Log.Error("{Problem}", error.Message);
+                }
+                else
+                {
+                    result = result with { Failure = error };
+                }
+            }
+        }
+    }
+
+    private static int ExitCodeOf(VmResult result) =>
+        result.Failure is Exception failure ? ErrorReport.For(failure).ExitCode : StopReasonExitCode.For(result);
+
+    private static void WriteSummary(VmResult result, int exitCode, RunOptions options, CliContext context)
+    {
+        if (options.Quiet && exitCode == ExitCode.Success)
+        {
+            return;
+        }
+
+        string detail = result.Detail is string words ? $" ({words})" : string.Empty;
+        string code = result.GuestCode is ulong value ? $" (code 0x{value:x})" : string.Empty;
+        string shared = result.Map is SharedRegionMap map
+            ? FormattableString.Invariant($"; pages: {map.Totals.PrivatePages} private, {map.Totals.SharedPages} shared, {map.Totals.UnreportedPages} unreported")
+            : string.Empty;
+        string line = FormattableString.Invariant(
+            $"{StopReasonWords.PhraseFor(result.Reason)}{code}{detail} after {(result.Times.End - result.Times.Start).TotalSeconds:0.0} s; ")
+            + FormattableString.Invariant($"hypercalls: {result.Hypercalls.Accepted} accepted, {result.Hypercalls.Rejected} rejected{shared}");
+        context.Error.WriteLine($"kvmsev: {OneLine.Clean(line)}");
+        if (result.Mode == SevMode.Simulated)
+        {
+            context.Error.WriteLine($"kvmsev: protection: {SevModeWords.ProtectionFor(result.Mode)}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Cli.Values;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary>The files that <c>run</c> writes. All are opened, and so found to be writable, before the guest starts.</summary>
+internal sealed class RunFiles : IDisposable
+{
+    private RunFiles()
+    {
+    }
+
+    /// <summary>The map, or null when none was asked for.</summary>
+    internal OutputFile? Map { get; private set; }
+
+    /// <summary>The event log, or null.</summary>
+    internal OutputFile? EventLog { get; private set; }
+
+    /// <summary>The result, or null.</summary>
+    internal OutputFile? Result { get; private set; }
+
+    /// <summary>What the serial port writes to when it is a file. Written in place as the guest talks, for others to follow; the rest appears whole at the end.</summary>
+    internal FileStream? Serial { get; private set; }
+
+    /// <summary>Opens every file; when one fails, those before it are closed and nothing is left behind.</summary>
+    /// <param name="options">Their names.</param>
+    /// <param name="serial">Where the serial port goes.</param>
+    /// <param name="standardOutput">What <c>-</c> stands for.</param>
+    /// <exception cref="IOException">One cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">One may not be written.</exception>
+    internal static RunFiles Open(RunOptions options, SerialTarget serial, Stream standardOutput)
+    {
+        RunFiles files = new();
+        try
+        {
+            files.Map = OpenOne("--map-out", options.MapOut, standardOutput);
+            files.EventLog = OpenOne("--event-log", options.EventLog, standardOutput);
+            files.Result = OpenOne("--result", options.Result, standardOutput);
+
+            // Last: this one is emptied at once.
+            files.Serial = serial.Path is string path ? OutputFile.OpenLive("--serial", path) : null;
+            return files;
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Closes what is open; what was not committed is as if it had never been opened.</summary>
+    public void Dispose()
+    {
+        Map?.Dispose();
+        EventLog?.Dispose();
+        Result?.Dispose();
+        Serial?.Dispose();
+    }
+
+    private static OutputFile? OpenOne(string option, string? path, Stream standardOutput) =>
+        path is null ? null : OutputFile.Open(option, path, standardOutput);
+}

@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Text.Json;
+using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary>What <c>run --dry-run</c> prints: everything that was decided, as JSON, schema <c>kvmsev.plan/1</c>.</summary>
+internal sealed record RunPlan(
+    string Schema,
+    RunPlan.BootPart Boot,
+    ulong MemoryBytes,
+    int Cpus,
+    RunPlan.SevPart Sev,
+    RunPlan.HypercallPart Hypercalls,
+    string UnknownMsrs,
+    string? DebugExitPort,
+    string? Until,
+    double? TimeoutSeconds,
+    RunPlan.SerialPart Serial,
+    RunPlan.OutputPart Outputs,
+    string Kvm)
+{
+    /// <summary>Describes a configuration.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="serial">Where the serial port goes.</param>
+    /// <param name="options">The output files.</param>
+    internal static RunPlan For(VmConfig config, SerialTarget serial, RunOptions options) => new(
+        "kvmsev.plan/1",
+        new BootPart(config.Boot.KernelPath, config.Boot.InitramfsPath, config.Boot.CommandLine),
+        config.MemoryBytes,
+        config.VcpuCount,
+        new SevPart(SevModeWords.WordFor(config.Sev.Mode), SevModeWords.ProtectionFor(config.Sev.Mode), config.Sev.CBitPosition),
+        new HypercallPart(
+            config.HypercallAbi == HypercallAbi.PageEncStatus ? "page-enc-status" : "map-gpa-range",
+            config.ExitHypercalls is ulong mask ? Hex(mask) : null,
+            KvmFeatureValue.NamesOf(config.HiddenKvmFeatures),
+            config.EnforcePvFeatures),
+        config.UnknownMsrs == UnknownMsrPolicy.Ignore ? "ignore" : "gp",
+        config.DebugExitPort is ushort port ? Hex(port) : null,
+        config.Until,
+        config.Timeout?.TotalSeconds,
+        new SerialPart(serial.Kind.ToString().ToLowerInvariant(), serial.Path),
+        new OutputPart(options.MapOut, options.EventLog, options.Result, options.LogFile),
+        config.KvmPath);
+
+    /// <summary>Writes the document and a line end.</summary>
+    /// <param name="output">Takes UTF-8 text.</param>
+    internal void Write(Stream output)
+    {
+        output.Write(JsonSerializer.SerializeToUtf8Bytes(this, CliJsonContext.Default.RunPlan));
+        output.Write("\n"u8);
+    }
+
+    private static string Hex(ulong value) => "0x" + value.ToString("x", CultureInfo.InvariantCulture);
+
+    /// <summary>What to boot.</summary>
+    internal sealed record BootPart(string Kernel, string? Initramfs, string Cmdline);
+
+    /// <summary>Memory encryption.</summary>
+    internal sealed record SevPart(string Mode, string Protection, int? CBit);
+
+    /// <summary>The paravirtual interface; a null mask is "what the mode needs".</summary>
+    internal sealed record HypercallPart(string Abi, string? ExitMask, IReadOnlyList<string> HiddenKvmFeatures, bool EnforcePvFeatures);
+
+    /// <summary>The first serial port.</summary>
+    internal sealed record SerialPart(string Target, string? Path);
+
+    /// <summary>Files that will be written.</summary>
+    internal sealed record OutputPart(string? Map, string? EventLog, string? Result, string? Log);
+}

@@ -1,0 +1,20 @@
+using KvmSevVmm.Cli.Parsing;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary>Every verb of the program.</summary>
+internal static class Verbs
+{
+    /// <summary>What stands behind <c>kvmsev</c>.</summary>
+    internal static readonly VerbGroup Root = new(
+        null,
+        "A virtual machine monitor for Linux KVM, made for AMD SEV guests: it knows which\nguest page is private and which is shared.",
+        [RunCommand.Verb, VersionCommand.Verb],
+        [
+            new VerbGroup(
+                "map",
+                "Work with encryption-status maps: which page is private, which is shared.",
+                [MapShowCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb],
+                []),
+        ]);
+}

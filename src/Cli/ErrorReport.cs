@@ -1,0 +1,62 @@
+using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Vmm;
+
+namespace KvmSevVmm.Cli;
+
+/// <summary>What the user is told of a failure, and the exit code it ends the program with.</summary>
+/// <param name="ExitCode">One of <see cref="Cli.ExitCode"/>.</param>
+/// <param name="Message">What failed, one line; null for silence.</param>
+/// <param name="Hint">What to try, one line, or null.</param>
+internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
+{
+    /// <summary>The table from exceptions to exit codes.</summary>
+    /// <param name="error">What was thrown.</param>
+    internal static ErrorReport For(Exception error) => error switch
+    {
+        UsageException usage => new(Cli.ExitCode.Usage, usage.Message, usage.Hint),
+        InvalidInputException input => new(Cli.ExitCode.BadInput, input.Message, null),
+        HostLacksException lacks => new(Cli.ExitCode.HostLacks, lacks.Message, lacks.Hint),
+        ClosedPipeException => new(Cli.ExitCode.ClosedPipe, null, null),
+        FileNotFoundException or DirectoryNotFoundException => new(Cli.ExitCode.NoInput, error.Message, null),
+        UnauthorizedAccessException => new(Cli.ExitCode.NoPermission, error.Message, null),
+        IOException => new(Cli.ExitCode.IoError, error.Message, null),
+        _ => new(
+            Cli.ExitCode.InternalError,
+            $"internal error: {error.GetType().Name}: {error.Message}",
+            "this is a bug in kvmsev; please report it with the output of 'kvmsev version' and of this command run with KVMSEV_TRACE=1"),
+    };
+
+    /// <summary>Writes the line and the hint.</summary>
+    /// <param name="output">Takes words for people; a failure to take them changes nothing, there is nowhere left to say so.</param>
+    /// <param name="trace">The exception whose stack trace is to follow, or null.</param>
+    internal void Write(TextWriter output, Exception? trace = null)
+    {
+        try
+        {
+            if (Message is not null)
+            {
+                output.WriteLine($"kvmsev: {OneLine.Clean(Message)}");
+            }
+
+            if (Hint is not null)
+            {
+                output.WriteLine($"  hint: {OneLine.Clean(Hint)}");
+            }
+
+            if (trace is not null)
+            {
+                foreach (string line in trace.ToString().Split('\n'))
+                {
+                    output.WriteLine($"  {OneLine.Clean(line.TrimEnd('\r'))}");
+                }
+            }
+
+            output.Flush();
+        }
+        catch (IOException)
+        {
+            // A full or closed stderr must not turn one failure into another; the exit code still tells.
+        }
+    }
+}
