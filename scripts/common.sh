@@ -73,6 +73,26 @@ make_temp_dir() {
   on_exit rm -rf -- "$made"
 }
 
+# stop_process PID: ends a background process of this shell, if it still runs, and waits for it.
+stop_process() {
+  # Asking the shell, not the kernel: the number of a process that has been waited for may belong to another by now.
+  if jobs -pr | grep -qx -- "$1"; then
+    kill "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+  fi
+}
+
+# run_limited SECONDS COMMAND [ARGUMENT...]: runs it without input; 124 or 137 if it had to be ended. Ending this script,
+# even with SIGKILL, ends the command and the processes it started.
+run_limited() {
+  local process code=0
+  setpriv --pdeathsig TERM timeout --kill-after=10 "$@" </dev/null &
+  process=$!
+  on_exit stop_process "$process"
+  wait "$process" || code=$?
+  return "$code"
+}
+
 # --- the cache ----------------------------------------------------------------------------------------------------
 
 # cache_lock NAME: one holder at a time on this machine, until the script ends.
@@ -159,12 +179,60 @@ need() {
   done
 }
 
+# need_compiler: a C compiler with the headers of the C library, for C programs and for NativeAOT's linking.
+need_compiler() {
+  need gcc=gcc /usr/include/stdio.h=libc6-dev
+}
+
 # need_dotnet: the .NET SDK that global.json asks for. No Debian package has it, so it is not installed here.
 need_dotnet() {
   command -v dotnet >/dev/null || die "no dotnet on the PATH; install the .NET 10 SDK: https://dotnet.microsoft.com/download"
   (cd -- "$REPO_ROOT" && dotnet --version >/dev/null 2>&1) \
-    || die "the installed .NET SDKs ($(dotnet --list-sdks | awk '{ printf "%s%s", s, $1; s = ", " }')) do not satisfy global.json"
+    || die "global.json asks for another .NET SDK than the installed $(dotnet --list-sdks | awk '{ printf "%s%s", s, $1; s = ", " }')"
   export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+  # No build server may outlive the script.
+  export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUILD_SERVER=0
+}
+
+# publish_native PROJECT NAME: NativeAOT executable artifacts/NAME (with NAME.dbg and the libraries it loads). A running copy
+# of the old one is not disturbed. The project must be restored.
+publish_native() {
+  local project=$1 name=$2 work file
+  mkdir -p -- "$ARTIFACTS"
+  work=$(mktemp -d "$ARTIFACTS/.publish.XXXXXXXX")
+  on_exit rm -rf -- "$work"
+  note "building $name (NativeAOT)"
+  quietly dotnet publish "$REPO_ROOT/$project" --configuration Release --runtime linux-x64 --no-restore --output "$work" \
+    || die "cannot build $project"
+  for file in "$work/$name" "$work/$name.dbg" "$work"/*.so; do
+    if [[ -f $file ]]; then
+      chmod 755 -- "$file"
+      mv -- "$file" "$ARTIFACTS/"
+    fi
+  done
+  rm -rf -- "$work"
+  [[ -x $ARTIFACTS/$name ]] || die "$project built no $name"
+}
+
+# --- the host -----------------------------------------------------------------------------------------------------
+
+# choose_host DOCTOR_JSON: where a SEV guest runs best. DOCTOR_JSON is what kvmsev doctor --json printed (a file; empty if it
+# printed nothing). Prints one line, HOST and WHY, separated by a tab:
+#   sev   this machine has SEV and kvmsev can use it
+#   svm   this machine's KVM runs SVM guests whose hypercalls arrive: SEV is simulated on it
+#   lab   neither: the laboratory
+# Read are .run.sev and .run.simulated, each {"usable": true|false, "reason": "..."}. What is not said is not usable.
+choose_host() {
+  local report
+  report=$(jq --raw-output --slurp '
+    (.[0].run // {}) as $run
+    | def reason($mode): $run[$mode].reason // "kvmsev doctor does not say so";
+    if $run.sev.usable == true then "sev\t\(reason("sev"))"
+    elif $run.simulated.usable == true then "svm\tno SEV (\(reason("sev"))), but \(reason("simulated"))"
+    else "lab\tno SEV (\(reason("sev"))) and no SVM to simulate it on (\(reason("simulated")))"
+    end | gsub("\n"; " ")' "$1" 2>/dev/null) \
+    || report=$'lab\tkvmsev doctor gave no report that can be read'
+  printf '%s\n' "$report"
 }
 
 # --- numbers ------------------------------------------------------------------------------------------------------

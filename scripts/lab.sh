@@ -178,13 +178,6 @@ for port in stdout stderr files status; do
   machine+=(-chardev "file,id=$port,path=$work/$port" -device "virtserialport,chardev=$port,name=$port")
 done
 
-# stop_process PID: ends a child of this script and waits for it.
-# shellcheck disable=SC2317  # called by on_exit
-stop_process() {
-  kill "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
-}
-
 # Each dies with its parent, so that nothing is left even if this script is killed outright.
 setpriv --pdeathsig TERM timeout --kill-after=5 "$timeout" setpriv --pdeathsig KILL "${machine[@]}" </dev/null >"$work/qemu" 2>&1 &
 emulator=$!
