@@ -74,7 +74,7 @@ public static class Program
     }
 
     // The machine: connect it here.
-    private static IMachineRunner? CreateMachineRunner() => null;
+    private static IMachineRunner? CreateMachineRunner() => new MachineRunner();
 
     private static bool IsTraceWanted(CliContext context) => context.Environment(TraceVariable) == "1";
 

@@ -18,8 +18,8 @@ public sealed record MachineOutcome
     /// <summary>What failed, for <see cref="StopReason.MonitorError"/>, else null.</summary>
     public required Exception? Failure { get; init; }
 
-    /// <summary>Stopwatch time stamp when the vCPU threads were started.</summary>
-    public required long StartedTimestamp { get; init; }
+    /// <summary>Stopwatch time stamp of the first KVM_RUN, 0 when there was none.</summary>
+    public long FirstRunTimestamp => Vcpus.Where(static vcpu => vcpu.FirstRunTimestamp != 0).Select(static vcpu => vcpu.FirstRunTimestamp).DefaultIfEmpty().Min();
 
     /// <summary>Stopwatch time stamp when the last vCPU thread had ended.</summary>
     public required long EndedTimestamp { get; init; }

@@ -3,6 +3,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Vcpus;
 
@@ -49,6 +50,9 @@ internal sealed record MachineParts
 
     /// <summary>The event log, or null.</summary>
     public required EventLog? Events { get; init; }
+
+    /// <summary>What protects the guest's memory.</summary>
+    public required SevMode Mode { get; init; }
 
     /// <summary>C-bit position, or null.</summary>
     public required int? CBitPosition { get; init; }

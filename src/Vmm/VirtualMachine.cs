@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Vcpus;
 using Serilog;
@@ -48,7 +49,6 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// <returns>How it ended.</returns>
     public MachineOutcome Run()
     {
-        long started = Stopwatch.GetTimestamp();
         _parts.Events?.Lifecycle("start", null);
         _parts.ConsoleOutput.Start();
         _parts.ConsoleInput?.Start();
@@ -71,20 +71,44 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         long ended = Stopwatch.GetTimestamp();
         _parts.ConsoleInput?.Stop(FlushLimit);
         _parts.ConsoleOutput.Stop(FlushLimit);
-        _parts.Events?.Lifecycle("stop", _stop.Reason.ToString());
+        _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(_stop.Reason));
+        _parts.Events?.Flush();
         return new MachineOutcome
         {
             Reason = _stop.Reason,
             GuestCode = _stop.GuestCode,
             CrashReport = _crashReport,
-            Failure = _failure,
-            StartedTimestamp = started,
+            Failure = _failure ?? _parts.Events?.Failure,
             EndedTimestamp = ended,
             FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
             UntilMatchedTimestamp = _parts.ConsoleMatcher?.MatchTimestamp ?? 0,
             Vcpus = [.. _threads.Select(static thread => thread.Statistics)],
         };
     }
+
+    /// <summary>Puts together what is known of a run that has ended.</summary>
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="times">When things happened.</param>
+    public VmResult Describe(MachineOutcome outcome, VmTimes times) => new()
+    {
+        Mode = _parts.Mode,
+        CBitPosition = _parts.CBitPosition,
+        Reason = outcome.Failure is null ? outcome.Reason : StopReason.MonitorError,
+        GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)outcome.GuestCode : null,
+        CrashReport = outcome.CrashReport,
+        Failure = outcome.Failure,
+        Times = times,
+        ExitsByKind = ExitWords.Sum(outcome.Vcpus),
+        Hypercalls = _parts.MapGpaRange.Statistics.ToCounts(),
+        UnclaimedPortAccesses = (ulong)_parts.Ports.UnclaimedAccesses,
+        UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
+        UnknownMsrs = _parts.Msrs.UnknownMsrs,
+        Map = _parts.Tracker.Snapshot(),
+        MigrationReady = _parts.MigrationControl.IsReady,
+        WasMigrationReady = _parts.MigrationControl.WasReported,
+        PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),
+        GuestMemoryBytes = _parts.Memory.Layout.MemoryBytes,
+    };
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
@@ -58,9 +57,9 @@ public static class VirtualMachineBuilder
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
         IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
         ConsoleInput? input = io.Input is { } source ? owned.Add(new ConsoleInput(source, serial, stop, io.Messages)) : null;
-        EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, Stopwatch.GetTimestamp())) : null;
+        EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
         var tracker = new SharedRegionTracker(
-            layout.RamRanges, new SharedRegionTrackerOptions { Mode = config.Sev.Mode.ToWord(), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
+            layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
         var guestLog = new BoundedLog(log);
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
@@ -81,6 +80,7 @@ public static class VirtualMachineBuilder
             ConsoleMatcher = matcher,
             ConsoleInput = input,
             Events = events,
+            Mode = config.Sev.Mode,
             CBitPosition = layout.CBitPosition,
             Timeout = config.Timeout,
         };
@@ -92,7 +92,7 @@ public static class VirtualMachineBuilder
         if (config.Sev.Mode > SevMode.Simulated)
         {
             throw new HostLacksException(
-                $"--sev {config.Sev.Mode.ToWord()}: this version of kvmsev has no launch for SEV hardware yet",
+                $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev has no launch for SEV hardware yet",
                 "--sev simulated runs the guest's side of SEV without hardware and without encryption");
         }
     }

@@ -28,6 +28,22 @@ public sealed class SharingStatistics
     /// <param name="cause">The cause.</param>
     public long GetRejected(MapGpaRangeError cause) => Interlocked.Read(ref _rejected[(int)cause]);
 
+    /// <summary>The counts as a result has them.</summary>
+    public HypercallCounts ToCounts()
+    {
+        var rejected = new Dictionary<string, ulong>();
+        foreach (MapGpaRangeError cause in Enum.GetValues<MapGpaRangeError>())
+        {
+            long count = GetRejected(cause);
+            if (count > 0)
+            {
+                rejected.Add(MapGpaRangeRequest.Describe(cause), (ulong)count);
+            }
+        }
+
+        return new HypercallCounts { Accepted = (ulong)Accepted, RejectedByCause = rejected };
+    }
+
     /// <summary>Counts one accepted call.</summary>
     internal void CountAccepted() => Interlocked.Increment(ref _accepted);
 
