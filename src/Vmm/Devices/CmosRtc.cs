@@ -250,7 +250,7 @@ public sealed class CmosRtc : ByteDevice
         }
 
         int rate = _cmos[RegisterA] & 0x0F;
-        if (rate != 0 && now / PeriodTicks(rate) > last / PeriodTicks(rate))
+        if (rate != 0 && CountPeriods(now, rate) > CountPeriods(last, rate))
         {
             _flags |= PeriodicFlag;
         }
@@ -306,8 +306,13 @@ public sealed class CmosRtc : ByteDevice
         return register == HoursAlarm ? Format.TryDecodeHour(value, out number) : Format.TryDecode(value, out number) && number <= 59;
     }
 
-    /// <summary>The periodic rate: 2^(rate - 1) / 32768 s, but rates 1 and 2 are those of 8 and 9.</summary>
-    private static long PeriodTicks(int rate) => TimeSpan.TicksPerSecond * (1L << ((rate < 3 ? rate + 7 : rate) - 1)) / 32768;
+    /// <summary>Periods of the given rate that had ended by a moment. Rate 3 is 8192 Hz, each further one half of that; 1 and 2 are like 8 and 9.</summary>
+    private static long CountPeriods(long ticks, int rate)
+    {
+        long perSecond = 32768L >> ((rate < 3 ? rate + 7 : rate) - 1);
+        (long seconds, long rest) = Math.DivRem(ticks, TimeSpan.TicksPerSecond);
+        return (seconds * perSecond) + (rest * perSecond / TimeSpan.TicksPerSecond);
+    }
 
     private static long Modulo(long value, long divisor) => ((value % divisor) + divisor) % divisor;
 }
