@@ -7,7 +7,10 @@ namespace KvmSevVmm.Vmm.Tests.Devices;
 /// <summary>What no guest may achieve with port I/O: an exception, an allocation, growth.</summary>
 public sealed class DeviceStressTests
 {
-    private static readonly (ulong Start, ulong End)[] Areas = [(0x5E, 0x68), (0x6E, 0x74), (0x7F, 0x82), (0xF0, 0xFA), (0x3F4, 0x404), (0xCF4, 0xD04), (0xFFF0, 0x10004)];
+    private static readonly (ulong Start, ulong End)[] Areas =
+    [
+        (0x5E, 0x68), (0x6E, 0x74), (0x7F, 0x82), (0xF0, 0xFA), (0x3F4, 0x404), (0xCF4, 0xD04), (0xFFF0, 0x10004),
+    ];
 
     [Fact]
     public void Access_MillionRandomAccesses_NeverThrowNorAllocate()
