@@ -114,14 +114,12 @@ public sealed class PortIoTests
         Random.Shared.NextBytes(text);
         text.CopyTo(guest.Memory.GetSpan(TinyGuest.DataAddress, Length));
         Dictionary<int, List<byte>> seen = [];
-        uint largestCount = 0;
 
         Run(guest, exit =>
         {
             Assert.True(exit.Io.IsWrite);
             Assert.Equal(Port, exit.Io.Port);
             Assert.Equal((int)(exit.Io.Size * exit.Io.Count), exit.Data.Length);
-            largestCount = Math.Max(largestCount, exit.Io.Count);
             if (!seen.TryGetValue(exit.Io.Size, out List<byte>? bytes))
             {
                 seen[exit.Io.Size] = bytes = [];
@@ -132,7 +130,6 @@ public sealed class PortIoTests
 
         Assert.Equal([1, 2, 4], seen.Keys.Order());
         Assert.All(seen.Values, bytes => Assert.Equal(text, bytes));
-        Assert.True(largestCount >= 1);
     }
 
     [KvmTheory]
