@@ -91,7 +91,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
         KvmEnableCap argument = new() { Cap = (uint)cap, Flags = flags };
         argument.Args[0] = arg0;
         argument.Args[1] = arg1;
-        Ioctl.Set(_handle, IoctlNumbers.EnableCap, in argument);
+        Ioctl.EnableCap(_handle, ref argument);
     }
 
     /// <summary>Queues a non-maskable interrupt.</summary>
