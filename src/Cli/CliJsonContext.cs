@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using KvmSevVmm.Cli.Commands;
 
@@ -8,4 +10,9 @@ namespace KvmSevVmm.Cli;
 [JsonSerializable(typeof(DoctorDocument))]
 [JsonSerializable(typeof(RunPlan))]
 [JsonSerializable(typeof(VersionDocument))]
-internal sealed partial class CliJsonContext : JsonSerializerContext;
+internal sealed partial class CliJsonContext : JsonSerializerContext
+{
+    /// <summary>Writes quotation marks, umlauts and the like as they are; control characters stay escaped.</summary>
+    internal static CliJsonContext Readable => new(
+        new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
+}

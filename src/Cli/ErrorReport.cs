@@ -1,5 +1,6 @@
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Vmm;
 
 namespace KvmSevVmm.Cli;
@@ -16,6 +17,8 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
     {
         UsageException usage => new(Cli.ExitCode.Usage, usage.Message, usage.Hint),
         InvalidInputException input => new(Cli.ExitCode.BadInput, input.Message, null),
+        KvmException kvm => new(ExitCodeFor(kvm.Errno), WithoutHint(kvm), kvm.Hint),
+        PlatformNotSupportedException => new(Cli.ExitCode.HostLacks, error.Message, null),
         HostLacksException lacks => new(Cli.ExitCode.HostLacks, lacks.Message, lacks.Hint),
         ClosedPipeException => new(Cli.ExitCode.ClosedPipe, null, null),
         FileNotFoundException or DirectoryNotFoundException => new(Cli.ExitCode.NoInput, error.Message, null),
@@ -59,4 +62,17 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
             // A full or closed stderr must not turn one failure into another; the exit code still tells.
         }
     }
+
+    // What the kernel refuses for want of a device, a feature or a resource is the host's lack; what goes wrong in a call that it does offer is an I/O error.
+    private static int ExitCodeFor(Errno errno) => errno switch
+    {
+        Errno.EACCES or Errno.EPERM => Cli.ExitCode.NoPermission,
+        Errno.ENOENT or Errno.ENODEV or Errno.ENXIO or Errno.ENOTTY or Errno.ENOSYS or Errno.EOPNOTSUPP or Errno.EINVAL
+            or Errno.ENOMEM or Errno.EBUSY or Errno.EMFILE or Errno.ENFILE => Cli.ExitCode.HostLacks,
+        _ => Cli.ExitCode.IoError,
+    };
+
+    // The exception's message ends with its hint, which stands in a line of its own here.
+    private static string WithoutHint(KvmException error) =>
+        error.Hint is string hint && error.Message.EndsWith(hint, StringComparison.Ordinal) ? error.Message[..^hint.Length].TrimEnd(' ', '.') : error.Message;
 }

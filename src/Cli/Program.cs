@@ -15,7 +15,6 @@ public static class Program
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static int Main(string[] args)
     {
-        bool isErrorTerminal = TerminalMode.IsTerminal(2);
         CliContext context = new()
         {
             Output = StandardOutput.Open(),
@@ -25,7 +24,7 @@ public static class Program
             MachineRunner = CreateMachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
             ReadKvmApiVersion = ReadKvmApiVersion,
-            UseColor = isErrorTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+            UseColor = !Console.IsErrorRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
                 && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
         };
 

@@ -18,7 +18,7 @@ public static class VmResultWriter
     /// <exception cref="IOException"><paramref name="output"/> failed.</exception>
     public static void Write(VmResult result, int exitCode, Stream output)
     {
-        output.Write(JsonSerializer.SerializeToUtf8Bytes(Describe(result, exitCode), VmResultJsonContext.Default.VmResultDocument));
+        output.Write(JsonSerializer.SerializeToUtf8Bytes(Describe(result, exitCode), VmResultJsonContext.Readable.VmResultDocument));
         output.Write("\n"u8);
     }
 

@@ -10,7 +10,7 @@ internal interface IMachineRunner
     /// <param name="outputs">Where the guest's console and the event log go, and who may stop the machine.</param>
     /// <returns>
     /// How it ended, for every end of a machine whose guest has started; a failure of the monitor itself after that moment is
-    /// <see cref="StopReason.MonitorError"/> with <see cref="VmResult.Error"/>, so that the counters and the map are not lost.
+    /// <see cref="StopReason.MonitorError"/> with <see cref="VmResult.Failure"/>, so that the counters and the map are not lost.
     /// </returns>
     /// <exception cref="HostLacksException">The host does not offer what the configuration needs.</exception>
     /// <exception cref="InvalidInputException">Kernel, initramfs or a value is not what it must be.</exception>

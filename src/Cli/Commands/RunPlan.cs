@@ -50,7 +50,7 @@ internal sealed record RunPlan(
     /// <param name="output">Takes UTF-8 text.</param>
     internal void Write(Stream output)
     {
-        output.Write(JsonSerializer.SerializeToUtf8Bytes(this, CliJsonContext.Default.RunPlan));
+        output.Write(JsonSerializer.SerializeToUtf8Bytes(this, CliJsonContext.Readable.RunPlan));
         output.Write("\n"u8);
     }
 

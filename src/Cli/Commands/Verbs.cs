@@ -13,7 +13,7 @@ internal static class Verbs
         [
             new VerbGroup(
                 "map",
-                "Work with encryption-status maps: which page is private, which is shared.",
+                "Show, compare and query maps of private and shared pages.",
                 [MapShowCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb],
                 []),
         ]);

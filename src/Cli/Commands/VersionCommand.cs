@@ -1,5 +1,5 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
+using System.Runtime;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -30,12 +30,12 @@ internal static class VersionCommand
             parts[0],
             parts.Length == 2 ? parts[1] : null,
             RuntimeInformation.FrameworkDescription,
-            RuntimeFeature.IsDynamicCodeCompiled ? "jit" : "native",
-            RuntimeInformation.OSDescription,
+            JitInfo.GetCompiledMethodCount() > 0 ? "jit" : "native",
+            DescribeSystem(),
             AskKvm(options.Kvm, context));
         if (options.Json)
         {
-            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(document, CliJsonContext.Default.VersionDocument));
+            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(document, CliJsonContext.Readable.VersionDocument));
             context.Write("\n");
             return ExitCode.Success;
         }
@@ -53,6 +53,19 @@ internal static class VersionCommand
         text.Append(document.Kvm.ApiVersion is int version ? $"API version {version}" : Output.OneLine.Clean($"not usable: {document.Kvm.Error}")).Append('\n');
         context.Write(text.ToString());
         return ExitCode.Success;
+    }
+
+    // The distribution's name alone says nothing about KVM; the kernel's release does.
+    private static string DescribeSystem()
+    {
+        try
+        {
+            return $"{RuntimeInformation.OSDescription}, Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}";
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return RuntimeInformation.OSDescription;
+        }
     }
 
     private static VersionDocument.KvmPart AskKvm(string path, CliContext context)

@@ -7,7 +7,7 @@ namespace KvmSevVmm.Cli.Commands;
 /// <param name="Commit">Commit that it was built from, or null when the build did not know.</param>
 /// <param name="Runtime">The .NET runtime.</param>
 /// <param name="Compilation"><c>native</c> (ahead of time) or <c>jit</c>.</param>
-/// <param name="OperatingSystem">Kernel name and version.</param>
+/// <param name="OperatingSystem">Distribution and kernel release.</param>
 /// <param name="Kvm">The KVM device.</param>
 internal sealed record VersionDocument(
     string Schema,

@@ -53,12 +53,12 @@ internal static class CommandLineReader
             settings.AutoVersion = false;
         });
         ParserResult<object> result = parser.ParseArguments(words, [.. group.Verbs.Select(candidate => candidate.OptionsType)]);
-        return result.MapResult(
+        return result.MapResult<object, ParsedCommand>(
             value => new ParsedCommand.Execution(verb, (CommonOptions)value),
             errors => Explain([.. errors], verb, result, options));
     }
 
-    private static ParsedCommand Explain(Error[] errors, Verb verb, ParserResult<object> result, OptionTable options)
+    private static ParsedCommand.VerbHelp Explain(Error[] errors, Verb verb, ParserResult<object> result, OptionTable options)
     {
         if (errors.Any(error => error.Tag is ErrorType.HelpRequestedError or ErrorType.HelpVerbRequestedError))
         {

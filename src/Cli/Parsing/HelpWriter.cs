@@ -20,8 +20,7 @@ internal static class HelpWriter
             AutoVersion = false,
             MaximumDisplayWidth = Columns,
         };
-        options.AddPreOptionsLine(string.Empty);
-        options.AddPreOptionsLine(help.Verb.Summary);
+        options.AddPreOptionsLine("\n" + help.Verb.Summary);
         options.AddOptions(help.Result);
 
         StringBuilder text = new();
@@ -59,7 +58,8 @@ internal static class HelpWriter
 
         text.Append('\n');
         AppendExamples(text, [.. group.Verbs.Concat(group.Groups.SelectMany(sub => sub.Verbs)).Select(verb => verb.Examples[0])]);
-        text.Append("\n'").Append(group.CommandPrefix).Append(" VERB --help' explains a verb.\n");
+        text.Append("\n'").Append(group.CommandPrefix).Append(" VERB --help' explains a verb");
+        text.Append(group.Name is null ? "; '--version' is short for 'version'.\n" : ".\n");
         return text.ToString();
     }
 
@@ -73,15 +73,15 @@ internal static class HelpWriter
         }
     }
 
-    private static void AppendCommand(StringBuilder text, IReadOnlyList<string> arguments)
+    private static void AppendCommand(StringBuilder text, string[] arguments)
     {
         const string Indent = "      ";
         StringBuilder line = new("  kvmsev");
-        for (int i = 0; i < arguments.Count; i++)
+        for (int i = 0; i < arguments.Length; i++)
         {
             // An option and its value stay on one line.
             string piece = Quote(arguments[i]);
-            if (arguments[i].StartsWith("--", StringComparison.Ordinal) && i + 1 < arguments.Count && !arguments[i + 1].StartsWith('-'))
+            if (arguments[i].StartsWith("--", StringComparison.Ordinal) && i + 1 < arguments.Length && !arguments[i + 1].StartsWith('-'))
             {
                 i++;
                 piece += " " + Quote(arguments[i]);

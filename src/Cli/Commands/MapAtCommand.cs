@@ -1,0 +1,117 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sharing;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary><c>map at</c>: the state of single addresses.</summary>
+internal static class MapAtCommand
+{
+    /// <summary>The verb.</summary>
+    internal static readonly Verb Verb = Verb.Create<MapAtOptions>(
+        "kvmsev map at FILE GPA... [OPTIONS]",
+        """
+        One line an address: the address, its page's state ('-' outside RAM), the run it
+        lies in and the run's label if it has one.
+
+        Exit codes: 0 every address is RAM, 1 one is not, others as for every verb.
+        """,
+        [
+            new VerbExample("Is the page of this virtqueue shared?", "map", "at", "map.json", "0x1f000"),
+            new VerbExample("Several at once, for a script:", "map", "at", "map.json", "0x1000", "0x3600000", "--json"),
+        ],
+        Execute);
+
+    private static int Execute(MapAtOptions options, CliContext context)
+    {
+        List<Gpa> addresses = [.. options.Addresses.Select(text => new Gpa(NumberValue.Parse("GPA", text)))];
+        SharedRegionMap map = MapFile.Read(options.File!);
+        SharedRegionRun?[] runs = FindRuns(map, addresses);
+        context.Write(options.Json ? Json(addresses, runs) : Lines(addresses, runs));
+        return runs.Any(run => run is null) ? ExitCode.Failure : ExitCode.Success;
+    }
+
+    // One walk over the runs for all addresses; null for an address outside RAM.
+    private static SharedRegionRun?[] FindRuns(SharedRegionMap map, List<Gpa> addresses)
+    {
+        SharedRegionRun?[] found = new SharedRegionRun?[addresses.Count];
+        int[] order = [.. Enumerable.Range(0, addresses.Count).OrderBy(index => addresses[index])];
+        int next = 0;
+        foreach (SharedRegionRun run in map.EnumerateRuns())
+        {
+            while (next < order.Length && addresses[order[next]] < run.Range.End)
+            {
+                if (run.Range.Contains(addresses[order[next]]))
+                {
+                    found[order[next]] = run;
+                }
+
+                next++;
+            }
+
+            if (next == order.Length)
+            {
+                break;
+            }
+        }
+
+        return found;
+    }
+
+    private static string Lines(List<Gpa> addresses, SharedRegionRun?[] runs)
+    {
+        StringBuilder text = new();
+        for (int i = 0; i < runs.Length; i++)
+        {
+            string line = $"{addresses[i],-16} {MapStateWords.WordFor(runs[i]?.State),-10} {(runs[i] is { } run ? run.Range : string.Empty)}";
+            text.Append(line.TrimEnd());
+            if (runs[i]?.Label is { } label)
+            {
+                text.Append(' ').Append(label.Text);
+            }
+
+            text.Append('\n');
+        }
+
+        return text.ToString();
+    }
+
+    private static string Json(List<Gpa> addresses, SharedRegionRun?[] runs)
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteString("schema"u8, "kvmsev.map-at/1"u8);
+            json.WriteStartArray("addresses"u8);
+            for (int i = 0; i < runs.Length; i++)
+            {
+                json.WriteStartObject();
+                json.WriteString("gpa"u8, addresses[i].ToString());
+                json.WriteBoolean("isRam"u8, runs[i] is not null);
+                if (runs[i] is { } run)
+                {
+                    json.WriteString("state"u8, MapStateWords.WordFor(run.State));
+                    json.WriteString("start"u8, run.Range.Start.ToString());
+                    json.WriteString("end"u8, run.Range.End.ToString());
+                    if (run.Label is { } label)
+                    {
+                        json.WriteString("label"u8, label.Text);
+                    }
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        buffer.WriteByte((byte)'\n');
+        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+    }
+}

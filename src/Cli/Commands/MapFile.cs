@@ -1,0 +1,43 @@
+using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Vmm.Sharing;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary>Reads map files, whichever lossless form they have.</summary>
+internal static class MapFile
+{
+    /// <summary>What a bitmap's header is called: the bitmap's name and this.</summary>
+    internal const string HeaderSuffix = ".json";
+
+    /// <summary>Reads a map. The first byte tells the form: <c>{</c> (or white space) JSON, <c>#</c> CSV, anything else a bitmap with its header beside it.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="FileNotFoundException">There is no such file, or no header for a bitmap.</exception>
+    /// <exception cref="Vmm.InvalidInputException">It is no map.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    internal static SharedRegionMap Read(string path)
+    {
+        const string Argument = "map file";
+        using FileStream file = FileKind.OpenInput(Argument, path);
+        int first = file.ReadByte();
+        file.Position = 0;
+        switch (first)
+        {
+            case '{' or ' ' or '\t' or '\r' or '\n':
+                return SharedRegionMapJson.Read(file, path);
+            case '#':
+                return SharedRegionMapCsv.Read(file, path);
+            default:
+                string header = path + HeaderSuffix;
+                if (!File.Exists(header))
+                {
+                    throw new Vmm.InvalidInputException(path, "format", $"is neither JSON nor CSV, and there is no '{header}' that would make it a bitmap");
+                }
+
+                using (FileStream headerFile = FileKind.OpenInput("bitmap header", header))
+                {
+                    return SharedRegionMapBitmap.Read(file, headerFile, path, header);
+                }
+        }
+    }
+}
