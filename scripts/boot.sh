@@ -145,4 +145,4 @@ for file in console.log map.json events.jsonl result.json; do
   fi
 done
 ((problems == 0)) || die "$problems of the checks failed"
-note "SEV guest booted: $hypercalls hypercalls accepted, ready to migrate"
+note "SEV guest booted ($name): $hypercalls hypercalls accepted, ready to migrate"

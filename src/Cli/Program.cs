@@ -21,7 +21,7 @@ public static class Program
             Error = Console.Error,
             ErrorBytes = Console.OpenStandardError(),
             Environment = Environment.GetEnvironmentVariable,
-            MachineRunner = CreateMachineRunner(),
+            MachineRunner = new MachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
             ReadKvmApiVersion = ReadKvmApiVersion,
             UseColor = !Console.IsErrorRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
@@ -71,9 +71,6 @@ public static class Program
             return Report(error, context, withTrace);
         }
     }
-
-    // The machine: connect it here.
-    private static IMachineRunner? CreateMachineRunner() => new MachineRunner();
 
     private static bool IsTraceWanted(CliContext context) => context.Environment(TraceVariable) == "1";
 

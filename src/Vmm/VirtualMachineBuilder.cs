@@ -64,15 +64,22 @@ public static class VirtualMachineBuilder
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
-        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, exitHypercalls, image, owned);
+        uint features = OfferedFeatures(config, exitHypercalls);
+        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, features, image, owned);
         var parts = new MachineParts
         {
             Vcpus = [.. vcpus],
             Memory = memory,
             Ports = ports,
             Mmio = new IoBus(),
-            MapGpaRange = new MapGpaRangeHandler(config.HypercallAbi, tracker, events, guestLog),
-            Msrs = new MsrHandler(config.Sev.Mode, config.UnknownMsrs, migrationControl, events, guestLog),
+            MapGpaRange = new MapGpaRangeHandler(config.HypercallAbi, IsAllowed(config, features, KvmFeature.HcMapGpaRange), tracker, events, guestLog),
+            Msrs = new MsrHandler(
+                config.Sev.Mode,
+                IsAllowed(config, features, KvmFeature.MigrationControl),
+                config.UnknownMsrs,
+                migrationControl,
+                events,
+                guestLog),
             MigrationControl = migrationControl,
             Tracker = tracker,
             Stop = stop,
@@ -135,7 +142,7 @@ public static class VirtualMachineBuilder
     }
 
     private static List<KvmVcpu> CreateVcpus(
-        VmConfig config, KvmVm vm, KvmCpuidEntry2[] supported, GuestLayout layout, ulong exitHypercalls, LoadedImage image, OwnedResources owned)
+        VmConfig config, KvmVm vm, KvmCpuidEntry2[] supported, GuestLayout layout, uint features, LoadedImage image, OwnedResources owned)
     {
         var vcpus = new List<KvmVcpu>(config.VcpuCount);
         for (uint index = 0; index < config.VcpuCount; index++)
@@ -145,7 +152,7 @@ public static class VirtualMachineBuilder
             {
                 VcpuIndex = index,
                 VcpuCount = config.VcpuCount,
-                MonitorKvmFeatures = OfferedFeatures(config.Sev.Mode, exitHypercalls),
+                MonitorKvmFeatures = features,
                 HiddenKvmFeatures = config.HiddenKvmFeatures,
                 MemoryEncryption = layout.CBitPosition is { } cBit ? new MemoryEncryptionLeaf(SevFeature, cBit, SimulatedReducedBits) : null,
             }));
@@ -167,7 +174,7 @@ public static class VirtualMachineBuilder
     }
 
     /// <summary>The paravirtual features that this monitor answers: a bit is offered only when its exit is enabled.</summary>
-    private static uint OfferedFeatures(SevMode mode, ulong exitHypercalls)
+    private static uint OfferedFeatures(VmConfig config, ulong exitHypercalls)
     {
         if ((exitHypercalls & HypercallExits.MapGpaRange) == 0)
         {
@@ -175,6 +182,15 @@ public static class VirtualMachineBuilder
         }
 
         uint features = 1u << (int)KvmFeature.HcMapGpaRange;
-        return mode == SevMode.None ? features : features | (1u << (int)KvmFeature.MigrationControl);
+        if (config.Sev.Mode != SevMode.None)
+        {
+            features |= 1u << (int)KvmFeature.MigrationControl;
+        }
+
+        return features & ~config.HiddenKvmFeatures;
     }
+
+    /// <summary>Whether the monitor answers a feature: it is offered, or the guest is not held to what is offered.</summary>
+    private static bool IsAllowed(VmConfig config, uint features, KvmFeature feature) =>
+        !config.EnforcePvFeatures || (features & (1u << (int)feature)) != 0;
 }

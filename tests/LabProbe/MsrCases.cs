@@ -17,6 +17,7 @@ internal static class MsrCases
         new("sev-status-read-no-sev") { Action = ProbeAction.ReadMsr, Rcx = SevStatus, Sev = SevMode.None },
         new("sev-status-write") { Action = ProbeAction.WriteMsr, Rcx = SevStatus, Rax = 0 },
         new("migration-control-read") { Action = ProbeAction.ReadMsr, Rcx = MigrationControl },
+        new("migration-control-read-not-offered") { Action = ProbeAction.ReadMsr, Rcx = MigrationControl, OffersMigrationControl = false },
         new("migration-control-read-no-sev") { Action = ProbeAction.ReadMsr, Rcx = MigrationControl, Sev = SevMode.None },
         new("migration-control-write-1") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 1 },
         new("migration-control-write-0") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 0 },

@@ -38,6 +38,9 @@ internal sealed record ProbeCase(string Name)
     /// <summary>Whether CPUID offers KVM_FEATURE_HC_MAP_GPA_RANGE.</summary>
     public bool OffersFeature { get; init; } = true;
 
+    /// <summary>Whether the monitor answers MSR_KVM_MIGRATION_CONTROL.</summary>
+    public bool OffersMigrationControl { get; init; } = true;
+
     /// <summary>Whether KVM_CAP_ENFORCE_PV_FEATURE_CPUID is on.</summary>
     public bool Enforces { get; init; } = true;
 

@@ -48,9 +48,9 @@ internal static class ProbeMachine
             new GpaRange(new Gpa(ThirdSlot), FurtherSlotBytes),
         ]);
         var log = new BoundedLog(Serilog.Core.Logger.None);
-        var handler = new MapGpaRangeHandler(probe.Abi, tracker, null, log);
+        var handler = new MapGpaRangeHandler(probe.Abi, probe.OffersFeature || !probe.Enforces, tracker, null, log);
         var migration = new MigrationControl(probe.Sev, tracker);
-        var msrs = new MsrHandler(probe.Sev, probe.UnknownMsrs, migration, null, log);
+        var msrs = new MsrHandler(probe.Sev, probe.OffersMigrationControl, probe.UnknownMsrs, migration, null, log);
         using var stop = new StopSignal();
         var dispatcher = new ExitDispatcher(0, new IoBus(), new IoBus(), handler, msrs, stop);
 

@@ -8,14 +8,14 @@ namespace KvmSevVmm.Cli.Commands;
 /// <param name="Tests">Every finding.</param>
 /// <param name="Failures">How many failed.</param>
 /// <param name="Skipped">How many were not tried.</param>
-/// <param name="Modes">Which modes <c>run</c> can use here.</param>
+/// <param name="Run">What that means for <c>run</c>, mode by mode.</param>
 /// <param name="Summary">One sentence.</param>
 internal sealed record DoctorDocument(
     string Schema,
     IReadOnlyList<DoctorDocument.Test> Tests,
     int Failures,
     int Skipped,
-    IReadOnlyList<DoctorDocument.ModePart> Modes,
+    IReadOnlyDictionary<string, DoctorDocument.ModePart> Run,
     string Summary)
 {
     /// <summary>Makes the document of a report.</summary>
@@ -26,7 +26,7 @@ internal sealed record DoctorDocument(
         [.. report.Checks.Select(static check => new Test(check.Name, WordFor(check.Status), check.Category, check.Description, check.Message, check.FixHint))],
         report.Checks.Count(static check => check.Status == CheckStatus.Fail),
         report.Checks.Count(static check => check.Status == CheckStatus.Skip),
-        [.. report.Modes.Select(static verdict => new ModePart(SevModeWords.WordFor(verdict.Mode), verdict.IsUsable, verdict.Reason))],
+        report.Modes.ToDictionary(static verdict => SevModeWords.WordFor(verdict.Mode), static verdict => new ModePart(verdict.IsUsable, verdict.Reason)),
         summary);
 
     /// <summary>The word for a status.</summary>
@@ -55,8 +55,7 @@ internal sealed record DoctorDocument(
         [property: System.Text.Json.Serialization.JsonPropertyName("fix_hint")] string? FixHint);
 
     /// <summary>Whether a mode can be run.</summary>
-    /// <param name="Mode">The mode.</param>
     /// <param name="Usable">Whether it can.</param>
     /// <param name="Reason">What decides it.</param>
-    internal sealed record ModePart(string Mode, bool Usable, string Reason);
+    internal sealed record ModePart(bool Usable, string Reason);
 }

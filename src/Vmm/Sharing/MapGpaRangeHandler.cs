@@ -17,17 +17,20 @@ public sealed class MapGpaRangeHandler
 
     private readonly HypercallAbi _abi;
     private readonly SharedRegionTracker _tracker;
+    private readonly bool _isOffered;
     private readonly EventLog? _events;
     private readonly BoundedLog _log;
 
     /// <summary>Makes the handler of one machine.</summary>
     /// <param name="abi">How the third argument is read.</param>
+    /// <param name="isOffered">Whether the guest may make the call. KVM itself never looks at the feature bit before it forwards this one.</param>
     /// <param name="tracker">Where accepted states are kept; a range outside its RAM is refused.</param>
     /// <param name="events">The event log, or null.</param>
     /// <param name="log">For refused calls.</param>
-    public MapGpaRangeHandler(HypercallAbi abi, SharedRegionTracker tracker, EventLog? events, BoundedLog log)
+    public MapGpaRangeHandler(HypercallAbi abi, bool isOffered, SharedRegionTracker tracker, EventLog? events, BoundedLog log)
     {
         _abi = abi;
+        _isOffered = isOffered;
         _tracker = tracker;
         _events = events;
         _log = log;
@@ -41,7 +44,7 @@ public sealed class MapGpaRangeHandler
     /// <param name="vcpuIndex">Which vCPU called.</param>
     public VcpuAction Handle(ref KvmRunHypercall call, int vcpuIndex)
     {
-        if (call.Nr != HypercallNumber)
+        if (call.Nr != HypercallNumber || !_isOffered)
         {
             call.Ret = HypercallResult.NoSuchCall;
             return VcpuAction.Resume;

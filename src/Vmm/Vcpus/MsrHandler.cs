@@ -12,6 +12,7 @@ public sealed class MsrHandler
 
     private const ulong SevStatusSevEnabled = 1;
     private readonly bool _answersSevStatus;
+    private readonly bool _answersMigrationControl;
     private readonly UnknownMsrPolicy _policy;
     private readonly MigrationControl _migrationControl;
     private readonly EventLog? _events;
@@ -20,13 +21,16 @@ public sealed class MsrHandler
 
     /// <summary>Makes the handler of one machine.</summary>
     /// <param name="mode">The machine's mode; only a simulated SEV guest has its SEV_STATUS answered here, hardware does it itself.</param>
+    /// <param name="answersMigrationControl">Whether the guest may use MSR_KVM_MIGRATION_CONTROL; otherwise it is an unknown MSR.</param>
     /// <param name="policy">What an unknown MSR gives.</param>
     /// <param name="migrationControl">The migration-control register.</param>
     /// <param name="events">The event log, or null.</param>
     /// <param name="log">For unknown MSRs.</param>
-    public MsrHandler(SevMode mode, UnknownMsrPolicy policy, MigrationControl migrationControl, EventLog? events, BoundedLog log)
+    public MsrHandler(
+        SevMode mode, bool answersMigrationControl, UnknownMsrPolicy policy, MigrationControl migrationControl, EventLog? events, BoundedLog log)
     {
         _answersSevStatus = mode == SevMode.Simulated;
+        _answersMigrationControl = answersMigrationControl;
         _policy = policy;
         _migrationControl = migrationControl;
         _events = events;
@@ -50,7 +54,7 @@ public sealed class MsrHandler
             case SevStatusMsr when _answersSevStatus:
                 msr.Data = SevStatusSevEnabled;
                 break;
-            case MigrationControl.MsrIndex:
+            case MigrationControl.MsrIndex when _answersMigrationControl:
                 msr.Data = _migrationControl.Value;
                 break;
             default:
@@ -70,7 +74,7 @@ public sealed class MsrHandler
     {
         msr.Error = msr.Index switch
         {
-            MigrationControl.MsrIndex => _migrationControl.TryWrite(msr.Data) ? (byte)0 : (byte)1,
+            MigrationControl.MsrIndex when _answersMigrationControl => _migrationControl.TryWrite(msr.Data) ? (byte)0 : (byte)1,
             SevStatusMsr when _answersSevStatus => 1, // read-only
             _ => AnswerUnknown(msr.Index, isWrite: true, msr.Data),
         };
