@@ -35,7 +35,7 @@ internal sealed class FileImageSource : ImageSource
             throw new InvalidInputException(path, "file type", $"is {type}; a regular file is needed");
         }
 
-        SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        SafeFileHandle file = File.OpenHandle(path);
         try
         {
             return new FileImageSource(path, (ulong)RandomAccess.GetLength(file), file);
