@@ -74,7 +74,7 @@ public sealed unsafe class Epoll : FdHandle
         }
 
         int errno = Marshal.GetLastPInvokeError();
-        return errno == ErrorNumber.Interrupted ? 0 : throw KvmException.FromErrno("epoll_wait", errno);
+        return errno == (int)Errno.EINTR ? 0 : throw KvmException.FromErrno("epoll_wait", errno);
     }
 
     private static void ThrowIfFailed(int result)

@@ -38,12 +38,12 @@ public sealed unsafe class EventFd : FdHandle
             }
 
             int errno = Marshal.GetLastPInvokeError();
-            if (errno == ErrorNumber.TryAgain)
+            if (errno == (int)Errno.EAGAIN)
             {
                 return;
             }
 
-            if (errno != ErrorNumber.Interrupted)
+            if (errno != (int)Errno.EINTR)
             {
                 throw KvmException.FromErrno("write(eventfd)", errno);
             }
@@ -67,13 +67,13 @@ public sealed unsafe class EventFd : FdHandle
             }
 
             int errno = Marshal.GetLastPInvokeError();
-            if (errno == ErrorNumber.TryAgain)
+            if (errno == (int)Errno.EAGAIN)
             {
                 count = 0;
                 return false;
             }
 
-            if (errno != ErrorNumber.Interrupted)
+            if (errno != (int)Errno.EINTR)
             {
                 throw KvmException.FromErrno("read(eventfd)", errno);
             }

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using KvmSevVmm.KvmNative.Errors;
-using KvmSevVmm.KvmNative.Interop;
-using Mono.Unix.Native;
+using OpenFlags = Mono.Unix.Native.OpenFlags;
+using Syscall = Mono.Unix.Native.Syscall;
 
 namespace KvmSevVmm.KvmNative;
 
@@ -45,7 +45,7 @@ public class FdHandle : SafeHandle
             }
 
             int errno = Marshal.GetLastPInvokeError();
-            if (errno != ErrorNumber.Interrupted)
+            if (errno != (int)Errno.EINTR)
             {
                 throw KvmException.FromErrno($"open(\"{path}\")", errno);
             }

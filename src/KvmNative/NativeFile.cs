@@ -41,7 +41,7 @@ public static unsafe class NativeFile
         }
 
         int errno = Marshal.GetLastPInvokeError();
-        return errno == ErrorNumber.Interrupted ? false : throw KvmException.FromErrno("poll", errno);
+        return errno == (int)Errno.EINTR ? false : throw KvmException.FromErrno("poll", errno);
     }
 
     /// <summary>Reads what is there.</summary>
@@ -67,12 +67,12 @@ public static unsafe class NativeFile
             }
 
             int errno = Marshal.GetLastPInvokeError();
-            if (errno == ErrorNumber.TryAgain)
+            if (errno == (int)Errno.EAGAIN)
             {
                 return -1;
             }
 
-            if (errno != ErrorNumber.Interrupted)
+            if (errno != (int)Errno.EINTR)
             {
                 throw KvmException.FromErrno("read", errno);
             }
@@ -102,12 +102,12 @@ public static unsafe class NativeFile
             }
 
             int errno = Marshal.GetLastPInvokeError();
-            if (errno == ErrorNumber.TryAgain)
+            if (errno == (int)Errno.EAGAIN)
             {
                 return -1;
             }
 
-            if (errno != ErrorNumber.Interrupted)
+            if (errno != (int)Errno.EINTR)
             {
                 throw KvmException.FromErrno("write", errno);
             }

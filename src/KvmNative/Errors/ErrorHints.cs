@@ -1,0 +1,62 @@
+namespace KvmSevVmm.KvmNative.Errors;
+
+/// <summary>What to do when a call fails: the cure for every refusal that a user of SEV guests really meets.</summary>
+/// <remarks>Sources: the kernel's KVM API documentation, virt/kvm, arch/x86/kvm/svm/sev.c, drivers/crypto/ccp/sev-dev.c.</remarks>
+public static class ErrorHints
+{
+    private const string AnySevCommand = "KVM_SEV_*";
+    private const string AnyKvmCall = "KVM_*";
+
+    private static readonly Dictionary<(string Call, Errno Errno, SevFirmwareStatus? Status), string> Table = MakeTable();
+
+    /// <summary>Every row, for the tests.</summary>
+    internal static IEnumerable<ErrorHint> All => [.. KvmErrorHints.Rows, .. SevErrorHints.Rows];
+
+    /// <summary>Finds the cure for a failure.</summary>
+    /// <param name="call">The call; what stands in parentheses makes the search more exact but need not be known to the table.</param>
+    /// <param name="errno">Its error number.</param>
+    /// <param name="status">What the firmware answered, for a SEV command.</param>
+    /// <returns>One or two sentences, or null when the table has nothing to say.</returns>
+    public static string? Find(string call, Errno errno, SevFirmwareStatus status = SevFirmwareStatus.Success)
+    {
+        int parenthesis = call.IndexOf('(', StringComparison.Ordinal);
+        string bare = parenthesis < 0 ? call : call[..parenthesis];
+        bool isSevCommand = bare.StartsWith("KVM_SEV_", StringComparison.Ordinal);
+
+        // The most exact row wins. A firmware status without a row of its own means more than the errno, which is then always EIO.
+        string? text = Lookup(call, errno, status) ?? Lookup(bare, errno, status);
+        if (text is null && isSevCommand)
+        {
+            text = Lookup(AnySevCommand, errno, status);
+        }
+
+        if (text is null && bare.StartsWith("KVM_", StringComparison.Ordinal) && !isSevCommand)
+        {
+            text = Lookup(AnyKvmCall, errno, status);
+        }
+
+        return text;
+    }
+
+    private static string? Lookup(string call, Errno errno, SevFirmwareStatus status)
+    {
+        if (Table.TryGetValue((call, errno, status), out string? exact))
+        {
+            return exact;
+        }
+
+        bool wasCalled = status is not (SevFirmwareStatus.Success or SevFirmwareStatus.NoFwCall);
+        return !wasCalled && Table.TryGetValue((call, errno, null), out string? any) ? any : null;
+    }
+
+    private static Dictionary<(string Call, Errno Errno, SevFirmwareStatus? Status), string> MakeTable()
+    {
+        Dictionary<(string Call, Errno Errno, SevFirmwareStatus? Status), string> table = [];
+        foreach (ErrorHint hint in All)
+        {
+            table.Add((hint.Call, hint.Errno, hint.Status), hint.Text);
+        }
+
+        return table;
+    }
+}
