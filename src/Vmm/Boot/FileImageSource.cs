@@ -47,7 +47,8 @@ internal sealed class FileImageSource : ImageSource
         }
     }
 
-    private protected override int Read(Span<byte> destination, ulong offset) => RandomAccess.Read(_file, destination, checked((long)offset));
+    private protected override int Read(Span<byte> destination, ulong offset) =>
+        RandomAccess.Read(_file, destination, checked((long)offset));
 
     private static string? DescribeWrongType(FilePermissions mode) => (mode & FilePermissions.S_IFMT) switch
     {

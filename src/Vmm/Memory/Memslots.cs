@@ -5,7 +5,7 @@ using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Memory;
 
-/// <summary>The guest's RAM as KVM's memslots: one a RAM range, and in simulated SEV a second one each, at the addresses with the C-bit.</summary>
+/// <summary>Guest RAM as KVM's memslots: one a RAM range, and in simulated SEV a second one each, with the C-bit in its address.</summary>
 /// <remarks>
 /// The two halves of simulated SEV are the same host memory, so a page is dirty if it is dirty in either; everything here speaks of a RAM
 /// range, and the halves do not show. Not for several threads at once. Dispose frees scratch memory only: the slots go with the VM.

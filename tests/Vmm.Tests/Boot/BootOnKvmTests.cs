@@ -85,7 +85,7 @@ public sealed class BootOnKvmTests
         Assert.Equal([0x336E_C578u, 0x6463_6261u, 0x4433_2211u], machine.Output);
     }
 
-    /// <summary>Reports, through RSI: boot_flag, the command line, the initrd; reloads every segment from the GDT; writes RAM; reads a device.</summary>
+    /// <summary>Reloads the segments, reports what RSI leads to (boot_flag, command line, initrd), reads a device and writes RAM.</summary>
     private static void Find64BitBootData(Assembler c)
     {
         Label reloaded = c.CreateLabel();

@@ -78,7 +78,7 @@ public sealed class BootPageTablesTests
     private static GuestMemory Create(ulong memoryBytes, int? cBit) =>
         GuestMemory.Create(GuestLayout.Create(memoryBytes, 40, cBit is null ? SevMode.None : SevMode.Sev, cBit));
 
-    /// <summary>Walks page tables as the processor does in long mode. A table must be reached with the C-bit, since it lies in private memory.</summary>
+    /// <summary>Walks page tables as long mode does. A table lies in private memory, so the C-bit must lead to it.</summary>
     private sealed class Walker(GuestMemory memory, ulong cBit)
     {
         private const ulong AddressBits = 0x000F_FFFF_FFFF_F000;

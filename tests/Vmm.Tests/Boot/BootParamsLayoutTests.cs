@@ -53,12 +53,14 @@ public sealed class BootParamsLayoutTests
             File.WriteAllText(
                 Path.Combine(directory, "layout.c"),
                 "#include <stddef.h>\n#include <stdio.h>\n#include <asm/bootparam.h>\n"
-                + $"int main(void) {{ {lines} printf(\"size %zu %zu\\n\", sizeof(struct boot_params), sizeof(struct boot_e820_entry)); }}\n");
+                + $"int main(void) {{ {lines}\n"
+                + "printf(\"size %zu %zu\\n\", sizeof(struct boot_params), sizeof(struct boot_e820_entry)); }\n");
             Run("/usr/bin/cc", "-o", Path.Combine(directory, "layout"), Path.Combine(directory, "layout.c"));
 
             string output = Run(Path.Combine(directory, "layout"));
 
-            IEnumerable<string> expected = Fields.Select(field => string.Create(CultureInfo.InvariantCulture, $"{field.Field} {field.Offset}"));
+            IEnumerable<string> expected = Fields.Select(
+                field => string.Create(CultureInfo.InvariantCulture, $"{field.Field} {field.Offset}"));
             Assert.Equal([.. expected, "size 4096 20"], output.TrimEnd().Split('\n'));
         }
         finally

@@ -109,7 +109,9 @@ public sealed class BootParamsTests
         Assert.Equal(3, page[0x1E8]);
     }
 
-    private static void Put32(byte[] bytes, int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(offset), value);
+    private static void Put32(byte[] bytes, int offset, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(offset), value);
 
-    private static void Put64(byte[] bytes, int offset, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(offset), value);
+    private static void Put64(byte[] bytes, int offset, ulong value) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(offset), value);
 }

@@ -35,7 +35,8 @@ public sealed class BzImageTests
         { "kernel_alignment", file => Put32(file, 0x230, 0), "0x0 is not a power of two" },
         { "kernel_alignment", file => Put32(file, 0x230, 0x20_1000), "0x201000 is not a power of two" },
         { "init_size", file => Put32(file, 0x260, 0), "is 0" },
-        { "init_size", file => Put32(file, 0x260, 0x70_0000), "needs RAM up to 0x900000, but RAM ends at 0x800000; 9 MiB would do" },
+        { "init_size", file => Put32(file, 0x260, 0x70_0000), "needs RAM up to 0x900000, but RAM ends at 0x800000" },
+        { "init_size", file => Put32(file, 0x260, 0x70_0001), "--memory must be at least 10M" },
         { "init_size", file => Put32(file, 0x260, uint.MaxValue), "needs RAM up to 0x1001fffff" },
         { "pref_address", file => Put64(file, 0x258, 8 * MiB), "the kernel would run at 0x800000; RAM for it is [0x100000, 0x800000)" },
         { "pref_address", file => Put64(file, 0x258, ulong.MaxValue), "the kernel would run at 0xffffffffffffffff" },
@@ -136,7 +137,9 @@ public sealed class BzImageTests
         Assert.Equal(0x50_0000UL, InitrdFloor(new BzImageBuilder { KernelAlignment = 0x40_0000, PrefAddress = 0x20_0000 }));
         Assert.Equal(0x40_0000UL, InitrdFloor(new BzImageBuilder { KernelAlignment = 0x20_0000, PrefAddress = 0x30_0000 }));
         Assert.Equal(0x30_0000UL, InitrdFloor(new BzImageBuilder { KernelAlignment = 0x20_0000, PrefAddress = 0 }));
-        Assert.Equal(0x30_0000UL, InitrdFloor(new BzImageBuilder { KernelAlignment = 0x40_0000, PrefAddress = 0x20_0000, Relocatable = false }));
+        Assert.Equal(
+            0x30_0000UL,
+            InitrdFloor(new BzImageBuilder { KernelAlignment = 0x40_0000, PrefAddress = 0x20_0000, Relocatable = false }));
         Assert.Equal(0x20_1000UL, InitrdFloor(new BzImageBuilder { PrefAddress = 0x10_0000, InitSize = 0x10_0001, Relocatable = false }));
 
         // The image itself may reach further than the place it unpacks to.
@@ -163,7 +166,7 @@ public sealed class BzImageTests
         InvalidInputException e = Assert.Throws<InvalidInputException>(() => LoadedSample.Load(file, 2 * MiB));
 
         Assert.Equal("syssize", e.Field);
-        Assert.Contains("needs RAM up to 0x200010, but RAM ends at 0x200000; 3 MiB would do", e.Message, StringComparison.Ordinal);
+        Assert.Contains("RAM up to 0x200010, but RAM ends at 0x200000; --memory must be at least 3M", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -174,7 +177,7 @@ public sealed class BzImageTests
             () => LoadedSample.Load([.. Enumerable.Repeat((byte)'x', 2000)], 8 * MiB));
 
         Assert.Contains("is gzip's; unpack the file first", gzip.Message, StringComparison.Ordinal);
-        Assert.Contains("boot_flag: is 0x7878, not 0xaa55: the file is neither an ELF file nor a bzImage", text.Message, StringComparison.Ordinal);
+        Assert.Equal("vmlinuz: boot_flag: is 0x7878, not 0xaa55: the file is neither an ELF file nor a bzImage", text.Message);
     }
 
     /// <summary>The lowest address that an initrd may have.</summary>
@@ -184,9 +187,12 @@ public sealed class BzImageTests
         return kernel.Place(GuestLayout.Create(16 * MiB, 40)).End.Value;
     }
 
-    private static void Put16(byte[] file, int offset, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(offset), value);
+    private static void Put16(byte[] file, int offset, ushort value) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(offset), value);
 
-    private static void Put32(byte[] file, int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(offset), value);
+    private static void Put32(byte[] file, int offset, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(offset), value);
 
-    private static void Put64(byte[] file, int offset, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(offset), value);
+    private static void Put64(byte[] file, int offset, ulong value) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(offset), value);
 }

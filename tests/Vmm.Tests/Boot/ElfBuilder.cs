@@ -8,7 +8,8 @@ internal sealed class ElfBuilder
     internal const uint PtLoad = 1;
     internal const uint PtNote = 4;
 
-    private readonly List<(uint Type, ulong VirtualAddress, ulong PhysicalAddress, byte[] Content, ulong MemorySize, ulong Align)> _segments = [];
+    private readonly List<(uint Type, ulong VirtualAddress, ulong PhysicalAddress, byte[] Content, ulong MemorySize, ulong Align)>
+        _segments = [];
 
     internal ulong Entry { get; init; } = 0x20_0000;
 

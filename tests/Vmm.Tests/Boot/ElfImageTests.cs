@@ -44,8 +44,19 @@ public sealed class ElfImageTests
         { "p_offset of program header 0", file => Header(file, 0, Offset, ulong.MaxValue - 7), "the file ends at byte" },
         { "p_memsz of program header 1", file => Header(file, 1, MemorySize, ulong.MaxValue), "reach beyond every address" },
         { "p_memsz of program header 1", file => Header(file, 1, MemorySize, 1UL << 63), "reach beyond every address" },
-        { "p_memsz of program header 1", file => Header(file, 1, MemorySize, 6 * MiB), "the segment [0x300000, 0x900000) does not lie in RAM, which is [0x0, 0x800000)" },
-        { "p_paddr of program header 1", file => Header(file, 1, PhysicalAddress, 0xC000_0000), "does not lie in RAM" },
+        {
+            "p_memsz of program header 1",
+            file => Header(file, 1, MemorySize, 6 * MiB),
+            "the kernel needs RAM up to 0x900000, but RAM ends at 0x800000; --memory must be at least 9M"
+        },
+        { "p_paddr of program header 1", file => Header(file, 1, PhysicalAddress, 8 * MiB), "the kernel needs RAM up to 0x802008" },
+        { "p_memsz of program header 0", file => MoveBothBeyondRam(file), "the kernel needs RAM up to 0x902008" },
+        { "p_memsz of program header 1", file => Header(file, 1, MemorySize, 3UL << 30), "[0x300000, 0xc0300000) does not lie in RAM" },
+        {
+            "p_paddr of program header 1",
+            file => Header(file, 1, PhysicalAddress, 0xC000_0000),
+            "the segment [0xc0000000, 0xc0002008) does not lie in RAM, which is [0x0, 0x800000)"
+        },
         { "p_paddr of program header 1", file => Header(file, 1, PhysicalAddress, 1UL << 62), "does not lie in RAM" },
         { "p_paddr of program header 1", file => Header(file, 1, PhysicalAddress, 0xF_F000), "lies below 1 MiB" },
         { "p_paddr of program header 1", file => Header(file, 1, PhysicalAddress, 0), "lies below 1 MiB" },
@@ -161,7 +172,10 @@ public sealed class ElfImageTests
     {
         byte[] descriptor = new byte[descriptorSize];
         BinaryPrimitives.WriteUInt32LittleEndian(descriptor, 0x20_0004);
-        byte[] file = Sample().Notes(new ElfNote("GNU\0", 3, Bytes(20, 0)), new ElfNote("Xen\0", 5, Bytes(3, 1)), new ElfNote("Xen\0", Phys32Entry, descriptor)).Build();
+        byte[] file = Sample().Notes(
+            new ElfNote("GNU\0", 3, Bytes(20, 0)),
+            new ElfNote("Xen\0", 5, Bytes(3, 1)),
+            new ElfNote("Xen\0", Phys32Entry, descriptor)).Build();
 
         using LoadedSample sample = LoadedSample.Load(file, 8 * MiB, commandLine: "quiet");
 
@@ -284,6 +298,12 @@ public sealed class ElfImageTests
 
         Assert.Equal(128, sample.Image.Measured.Count(piece => piece.Name == "kernel"));
         Assert.Equal(Bytes(16, 127), sample.Read(0x20_0000 + (127 * 0x2000), 16));
+    }
+
+    private static void MoveBothBeyondRam(byte[] file)
+    {
+        Header(file, 0, MemorySize, 7 * MiB);
+        Header(file, 1, PhysicalAddress, 9 * MiB);
     }
 
     /// <summary>Two segments: 16 bytes at 2 MiB with the entry, and 8 bytes and 8 KiB of zeros at 3 MiB.</summary>

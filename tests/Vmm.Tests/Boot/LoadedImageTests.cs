@@ -84,7 +84,9 @@ public sealed class LoadedImageTests
         Assert.Equal((0UL, 0xFFFFFUL, 0xBUL, false, true), Decode(table[1]));
         Assert.Equal((0UL, 0xFFFFFUL, 0xBUL, true, false), Decode(table[2]));
         Assert.Equal((0UL, 0xFFFFFUL, 0x3UL, false, true), Decode(table[3]));
-        Assert.All(table[1..4], entry => Assert.Equal((1UL << 47) | (1UL << 44) | (1UL << 55), entry & ((7UL << 44) | (1UL << 47) | (1UL << 55))));
+        const ulong PresentCodeOrData = (1UL << 47) | (1UL << 44) | (1UL << 55);
+        const ulong Privilege = 3UL << 45;
+        Assert.All(table[1..4], entry => Assert.Equal(PresentCodeOrData, entry & (PresentCodeOrData | Privilege)));
 
         // The task state segment: a system descriptor (S = 0) of type 11, busy, 0x68 bytes.
         Assert.Equal((0UL, 0x67UL, 0xBUL, false, false), Decode(table[4]));

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KvmSevVmm.Vmm.Tests.Boot;
 
-/// <summary>Damaged kernels by the hundred thousand: each loads or is refused with one clear error, and none is written outside RAM.</summary>
+/// <summary>Damaged kernels by the hundred thousand: each loads or is refused, and nothing is written outside RAM.</summary>
 public sealed class MutationTests
 {
     private const int Rounds = 100_000;
@@ -92,10 +92,11 @@ public sealed class MutationTests
             Assert.True(guarded.IsIntact, $"seed {seed}, round {round}: written outside RAM");
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{loaded} of {Rounds} loaded, in {clock.ElapsedMilliseconds} ms, the slowest in {slowest.TotalMilliseconds:f1} ms");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{loaded} of {Rounds} loaded, in {clock.ElapsedMilliseconds} ms, the slowest in {slowest.TotalMilliseconds:f1} ms");
         Assert.InRange(loaded, Rounds / 50, Rounds * 49 / 50);
 
-        // Some 5 s each on an idle machine; the limits leave room for a machine that is busy with other tests.
+        // Some 5 s of processor time for each loader; the limits leave room for a machine that is busy with other tests.
         Assert.InRange(slowest.TotalSeconds, 0, 5);
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 60);
         return fields;
