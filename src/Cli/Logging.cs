@@ -1,6 +1,7 @@
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using Serilog;
+using Serilog.Debugging;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
 
@@ -9,14 +10,13 @@ namespace KvmSevVmm.Cli;
 /// <summary>Sets the log up: words on stderr as the options ask, and everything from Information up as CLEF in a file.</summary>
 internal static class Logging
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
     /// <summary>Makes the log of one run; dispose it so that the file is complete.</summary>
     /// <param name="options">Which levels, which file.</param>
+    /// <param name="error">Takes the one line that is said when the file stops taking the log.</param>
     /// <param name="useColor">Whether stderr is a terminal that wants colours.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
-    internal static Serilog.Core.Logger Create(CommonOptions options, bool useColor)
+    internal static Serilog.Core.Logger Create(CommonOptions options, TextWriter error, bool useColor)
     {
         LogEventLevel consoleLevel = ConsoleLevel(options);
         LoggerConfiguration configuration = new LoggerConfiguration()
@@ -27,7 +27,9 @@ internal static class Logging
                 standardErrorFromLevel: LogEventLevel.Verbose);
         if (options.LogFile is string path)
         {
-            Prepare(path);
+            // Serilog would create the file for everybody to read, and say nothing if it cannot.
+            OutputFile.OpenLive("--log-file", path, append: true).Dispose();
+            SelfLog.Enable(WarnOnce(error));
             configuration.WriteTo.File(
                 new CompactJsonFormatter(), path, restrictedToMinimumLevel: LogEventLevel.Information, fileSizeLimitBytes: null);
         }
@@ -45,27 +47,16 @@ internal static class Logging
         _ => LogEventLevel.Warning,
     };
 
-    // Serilog keeps the failures of a sink to itself and creates its file for everybody to read: both are settled before it gets the path.
-    private static void Prepare(string path)
+    // Serilog keeps the failures of a sink to itself, which is right for a guest's run and wrong for a user who looks for the file later: say it once.
+    private static Action<string> WarnOnce(TextWriter error)
     {
-        const string Option = "--log-file";
-        try
+        int warned = 0;
+        return problem =>
         {
-            using FileStream probe = new(
-                path,
-                new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite, UnixCreateMode = OwnerOnly });
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new UnauthorizedAccessException($"{Option}: permission denied: '{path}'", error);
-        }
-        catch (DirectoryNotFoundException error)
-        {
-            throw new IOException($"{Option}: cannot write '{path}': the directory does not exist", error);
-        }
-        catch (IOException error)
-        {
-            throw new IOException($"{Option}: cannot write '{path}': {FileKind.Explain(error)}", error);
-        }
+            if (Interlocked.Exchange(ref warned, 1) == 0)
+            {
+                new ErrorReport(ExitCode.IoError, $"warning: the log is incomplete: {problem}", null).Write(error);
+            }
+        };
     }
 }

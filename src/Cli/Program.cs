@@ -48,7 +48,7 @@ public static class Program
                 case ParsedCommand.Execution execution:
                     withTrace |= execution.Options.Verbosity >= 2;
                     execution.Options.Validate();
-                    using (Serilog.Core.Logger log = Logging.Create(execution.Options, context.UseColor))
+                    using (Serilog.Core.Logger log = Logging.Create(execution.Options, context.Error, context.UseColor))
                     {
                         context.Log = log;
                         return execution.Verb.Execute(execution.Options, context);

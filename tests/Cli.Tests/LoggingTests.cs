@@ -96,7 +96,18 @@ public sealed class LoggingTests : IDisposable
 
         Run(new CliRunner { Machine = machine }, "--log-file", _directory.File("no/such"))
             .AssertFailure(74, $"--log-file: cannot write '{_directory.File("no/such")}': the directory does not exist");
-        Run(new CliRunner { Machine = machine }, "--log-file", "/proc/version").AssertFailure(74, "--log-file: cannot write '/proc/version': Input/output error");
+        Run(new CliRunner { Machine = machine }, "--log-file", _directory.Root)
+            .AssertFailure(74, $"--log-file: cannot write '{_directory.Root}': it is a directory");
+    }
+
+    [Fact]
+    public void File_FullWhileTheGuestRuns_IsSaidOnce_AndChangesNothingElse()
+    {
+        CliResult result = Run(new CliRunner { Machine = Chatty() }, "-q", "--log-file", "/dev/full");
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Single(result.ErrorLines, line => line.StartsWith("kvmsev: warning: the log is incomplete: ", StringComparison.Ordinal));
+        Assert.Single(result.ErrorLines, "kvmsev: error: Seen alpha and 0x10");
     }
 
     private static FakeMachine Chatty() => new((config, outputs) =>

@@ -11,10 +11,10 @@ internal static class MapShowCommand
     internal static readonly Verb Verb = Verb.Create<MapShowOptions>(
         "kvmsev map show FILE [OPTIONS]",
         """
-        JSON, CSV and bitmap hold everything and convert into each other without loss; the
-        table is for people. The bitmap has two bits for each 4 KiB page of RAM (0
+        JSON, CSV and bitmap hold everything and convert into each other without loss;
+        the table is for people. The bitmap has two bits for each 4 KiB page of RAM (0
         unreported, 1 private, 2 shared), four pages a byte, lowest bits first; its
-        header is written to OUTPUT.json.
+        header is written to OUTPUT.json, where OUTPUT is the FILE of --output.
         """,
         [
             new VerbExample("What is shared?", "map", "show", "map.json"),

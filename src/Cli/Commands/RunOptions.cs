@@ -193,7 +193,7 @@ internal sealed class RunOptions : CommonOptions
     // The kernel named by mistake as an output would be gone; two outputs in one file would be one output.
     private void RefuseSameFile()
     {
-        string? serialFile = Serial.StartsWith("file=", StringComparison.Ordinal) ? Serial["file=".Length..] : null;
+        string? serialFile = SerialTarget.Parse(Serial).Path;
         (string Option, string? Path)[] inputs = [("--kernel", Kernel), ("--initramfs", Initramfs ?? Initrd), ("--kvm", Kvm)];
         (string Option, string? Path)[] outputs =
             [("--map-out", MapOut), ("--event-log", EventLog), ("--result", Result), ("--serial", serialFile), ("--log-file", LogFile)];

@@ -4,7 +4,7 @@ using KvmSevVmm.Cli.Parsing;
 namespace KvmSevVmm.Cli.Commands;
 
 /// <summary>The options of <c>version</c>.</summary>
-[Verb("version", HelpText = "Print the versions of kvmsev, its runtime and the kernel's KVM.")]
+[Verb("version", HelpText = "Print the versions of kvmsev, its runtime and KVM.")]
 internal sealed class VersionOptions : CommonOptions
 {
     /// <summary>The KVM device.</summary>

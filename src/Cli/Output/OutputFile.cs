@@ -64,18 +64,26 @@ internal sealed class OutputFile : IDisposable
         });
     }
 
-    /// <summary>Opens a file that others follow while it is written: emptied now, mode 0600 when it is new.</summary>
+    /// <summary>Opens a file that others follow while it is written; mode 0600 when it is new.</summary>
     /// <param name="option">The option that named it, for messages.</param>
     /// <param name="path">The path.</param>
+    /// <param name="append">Whether to keep what is in it; otherwise it is emptied now.</param>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     /// <exception cref="IOException">It cannot be written.</exception>
-    internal static FileStream OpenLive(string option, string path) => Named(option, path, () =>
+    internal static FileStream OpenLive(string option, string path, bool append = false) => Named(option, path, () =>
     {
-        bool isSpecial = FileKind.TypeOf(path) is FilePermissions type and not FilePermissions.S_IFREG;
-        FileStreamOptions how = new() { Mode = isSpecial ? FileMode.Open : FileMode.Create, Access = FileAccess.Write, Share = FileShare.ReadWrite, BufferSize = 0 };
-        if (!isSpecial)
+        FileStreamOptions how = new() { Access = FileAccess.Write, Share = FileShare.ReadWrite, BufferSize = 0 };
+        switch (FileKind.TypeOf(path))
         {
-            how.UnixCreateMode = OwnerOnly;
+            case FilePermissions.S_IFDIR:
+                throw new IOException("it is a directory");
+            case null or FilePermissions.S_IFREG:
+                how.Mode = append ? FileMode.Append : FileMode.Create;
+                how.UnixCreateMode = OwnerOnly;
+                break;
+            default:
+                how.Mode = FileMode.Open;
+                break;
         }
 
         return new FileStream(path, how);
@@ -201,7 +209,9 @@ internal sealed class OutputFile : IDisposable
     private static bool IsDescriptor(string path) =>
         path is "/dev/stderr" || path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
 
-    private static string ResolveLinks(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+    // A rename over a link would replace the link; a link that points to nothing yet is followed too.
+    private static string ResolveLinks(string path) =>
+        new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
 
     // Every failure names the option and the path as the user wrote them; where the file itself would be new, "not found" means its directory.
     private static T Named<T>(string option, string path, Func<T> action)

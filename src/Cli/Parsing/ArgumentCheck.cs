@@ -6,8 +6,9 @@ internal static class ArgumentCheck
     /// <summary>Checks the words behind a verb; what it accepts goes to CommandLineParser unchanged.</summary>
     /// <param name="arguments">The words behind the verb.</param>
     /// <param name="options">What the verb understands.</param>
+    /// <returns>Whether the words ask for help; those behind <c>--help</c> are not looked at.</returns>
     /// <exception cref="UsageException">A word is wrong; the message names it and, where one is near, what was meant.</exception>
-    internal static void Check(ReadOnlySpan<string> arguments, OptionTable options)
+    internal static bool Check(ReadOnlySpan<string> arguments, OptionTable options)
     {
         HashSet<string> seen = new(StringComparer.Ordinal);
         int positionals = 0;
@@ -17,7 +18,7 @@ internal static class ArgumentCheck
             if (word == "--")
             {
                 CountPositionals(arguments[(i + 1)..], positionals, options);
-                return;
+                return false;
             }
 
             if (word.StartsWith("--", StringComparison.Ordinal))
@@ -26,7 +27,7 @@ internal static class ArgumentCheck
                 OptionTable.Entry option = options.TryGet(name, out OptionTable.Entry? known) ? known : throw Unknown($"--{name}", name, options);
                 if (name == "help")
                 {
-                    return;
+                    return true;
                 }
 
                 bool hasInlineValue = word.Contains('=', StringComparison.Ordinal);
@@ -52,6 +53,8 @@ internal static class ArgumentCheck
                 positionals++;
             }
         }
+
+        return false;
     }
 
     /// <summary>The error for an option that does not exist.</summary>

@@ -41,7 +41,11 @@ internal static class CommandLineReader
 
         Verb verb = group.Verbs.FirstOrDefault(candidate => candidate.Name == word) ?? throw UnknownVerb(word, group);
         OptionTable options = OptionTable.For(verb.OptionsType);
-        ArgumentCheck.Check(rest, options);
+        if (ArgumentCheck.Check(rest, options))
+        {
+            // CommandLineParser sees --help only where it comes first.
+            words = [word, "--help"];
+        }
 
         // GetoptMode: the word after an option that needs a value is that value, whatever it begins with, as with every other Unix program.
         using Parser parser = new(settings =>

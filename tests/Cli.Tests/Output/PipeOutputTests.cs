@@ -21,7 +21,7 @@ public sealed class PipeOutputTests
     }
 
     [Fact]
-    public void Write_NonBlockingFullPipe_LosesAndRepeatsNothing()
+    public async Task Write_NonBlockingFullPipe_LosesAndRepeatsNothing()
     {
         byte[] sent = new byte[1_000_000];
         new Random(1).NextBytes(sent);
@@ -36,13 +36,12 @@ public sealed class PipeOutputTests
             byte[] all = new byte[sent.Length];
             reader.ReadExactly(all);
             return all;
-        });
+        }, TestContext.Current.CancellationToken);
         using PipeOutput output = new(writer);
 
         output.Write(sent);
 
-        Assert.True(received.Wait(TimeSpan.FromSeconds(30)));
-        Assert.Equal(sent, received.Result);
+        Assert.Equal(sent, await received.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
     }
 
     // The descriptor is duplicated: closing the reader must leave no other end of it open.
