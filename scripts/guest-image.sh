@@ -161,7 +161,7 @@ is_static() {
 # provide_busybox: a statically linked busybox in the cache, from the machine or from the Debian package. The package is
 # unpacked, not installed: it would conflict with an installed busybox.
 provide_busybox() {
-  local source work
+  local source work deb
   if [[ -x $CACHE_DIR/busybox ]]; then
     return 0
   fi
@@ -171,9 +171,10 @@ provide_busybox() {
   source=$(command -v busybox || true)
   if [[ -z $source ]] || ! is_static "$source"; then
     command -v apt-get >/dev/null || die "there is no static busybox and no apt-get here; put one on the PATH"
-    dpkg-deb --extract "$(download_package busybox-static "$work")" "$work/package"
-    source=$(find "$work/package" -type f -name busybox | head -n 1)
-    [[ -n $source ]] || die "the package busybox-static holds no busybox"
+    deb=$(download_package busybox-static "$work")
+    dpkg-deb --extract "$deb" "$work/package"
+    source=$(find "$work/package" -type f -path '*/bin/busybox')
+    is_static "$source" || die "the package busybox-static holds no static busybox"
   fi
   install -m 755 -- "$source" "$work/busybox"
   publish "$work/busybox" "$CACHE_DIR/busybox"
@@ -267,7 +268,9 @@ if [[ -n $deb || $update == yes ]] || ! kernel_is_cached || [[ ! -x $CACHE_DIR/b
   elif [[ $update == yes ]] || ! kernel_is_cached; then
     downloads=''
     make_temp_dir downloads
-    unpack_kernel "$(download_package "$(kernel_package)" "$downloads")"
+    package=$(kernel_package)
+    package_file=$(download_package "$package" "$downloads")
+    unpack_kernel "$package_file"
   fi
   provide_busybox
 fi
