@@ -10,7 +10,7 @@ public sealed class LayoutTests(ITestOutputHelper output)
     {
         (List<AbiCheck> checks, List<string> faults) = AbiInventory.Collect();
 
-        Assert.Empty(faults);
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
         // Guards against an inventory that silently finds nothing.
         Assert.True(checks.Count(check => check.Name.StartsWith("sizeof ", StringComparison.Ordinal)) >= 95);
         Assert.True(checks.Count(check => check.Name.StartsWith("offset ", StringComparison.Ordinal)) >= 470);
@@ -63,7 +63,7 @@ public sealed class LayoutTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"{checks.Count} facts: {byHeaders} by the installed headers, {byTable} by the table of newer ones.");
-        Assert.Empty(wrong);
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
         Assert.Equal(checks.Count, byHeaders + byTable);
     }
 
@@ -86,7 +86,7 @@ public sealed class LayoutTests(ITestOutputHelper output)
             }
         }
 
-        Assert.Empty(wrong);
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
     }
 
     [Theory]
@@ -115,7 +115,7 @@ public sealed class LayoutTests(ITestOutputHelper output)
         ];
 
         Assert.Contains(ours, name => name.StartsWith(prefix, StringComparison.Ordinal));
-        Assert.Empty(missing);
+        Assert.True(missing.Length == 0, string.Join('\n', missing));
     }
 
     [Theory]

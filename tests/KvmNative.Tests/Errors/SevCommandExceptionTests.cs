@@ -113,7 +113,8 @@ public sealed class SevCommandExceptionTests
     public void CommandNames_AreTheKernels()
     {
         (List<AbiCheck> checks, _) = AbiInventory.Collect();
-        Dictionary<string, string> names = checks.DistinctBy(check => check.Origin).ToDictionary(check => check.Origin, check => check.Name);
+        Dictionary<string, string> names = checks.DistinctBy(check => check.Origin)
+            .ToDictionary(check => check.Origin, check => check.Name);
 
         Assert.All(Enum.GetValues<SevCommandId>(), id => Assert.Equal(names[$"SevCommandId.{id}"], SevCommandNames.Of(id)));
         Assert.All(Enum.GetValues<PlatformCommandId>(), id => Assert.Equal(names[$"PlatformCommandId.{id}"], SevCommandNames.Of(id)));
