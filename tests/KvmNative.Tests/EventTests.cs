@@ -57,7 +57,7 @@ public sealed class EventTests
         Assert.Equal(new EpollEvent(EpollEvents.Readable, ulong.MaxValue), events[0]);
         first.Signal();
         Assert.Equal(2, epoll.Wait(events, 0));
-        Assert.Equal([0x1111_2222_3333_4444, ulong.MaxValue], events[..2].Select(e => e.Data).Order());
+        Assert.Equal(new ulong[] { 0x1111_2222_3333_4444, ulong.MaxValue }, events[..2].Select(e => e.Data).Order());
         Assert.Equal(1, epoll.Wait(events.AsSpan(0, 1), 0));
 
         epoll.Modify(first, EpollEvents.None, 5);

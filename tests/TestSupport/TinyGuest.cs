@@ -63,11 +63,7 @@ public sealed class TinyGuest : IDisposable
     public static TinyGuest Create(
         GuestMode mode, Action<Assembler> code, ulong ramBytes = 256 << 10, uint memoryFlags = 0, Action<KvmVm>? configureVm = null)
     {
-        Assembler assembler = new((int)mode);
-        code(assembler);
-        using MemoryStream bytes = new();
-        _ = assembler.Assemble(new StreamCodeWriter(bytes), CodeAddress);
-        return Create(mode, bytes.ToArray(), ramBytes, memoryFlags, configureVm);
+        return Create(mode, Assemble(mode, CodeAddress, code), ramBytes, memoryFlags, configureVm);
     }
 
     /// <summary>Builds a guest from machine code.</summary>
@@ -92,6 +88,16 @@ public sealed class TinyGuest : IDisposable
         vcpu.SetCpuid2(kvm.GetSupportedCpuid());
         guest.Reset(mode);
         return guest;
+    }
+
+    /// <summary>Writes more code into the guest's RAM: an interrupt handler, for example.</summary>
+    /// <param name="mode">The mode it will run in.</param>
+    /// <param name="address">Where it goes.</param>
+    /// <param name="code">Writes the code.</param>
+    public void WriteCode(GuestMode mode, ulong address, Action<Assembler> code)
+    {
+        byte[] bytes = Assemble(mode, address, code);
+        bytes.CopyTo(Memory.GetSpan(address, bytes.Length));
     }
 
     /// <summary>Puts the vCPU at the start of the code again, in the given mode. The content of RAM stays.</summary>
@@ -132,11 +138,19 @@ public sealed class TinyGuest : IDisposable
         Memory.Dispose();
     }
 
+    private static byte[] Assemble(GuestMode mode, ulong address, Action<Assembler> code)
+    {
+        Assembler assembler = new((int)mode);
+        code(assembler);
+        using MemoryStream bytes = new();
+        _ = assembler.Assemble(new StreamCodeWriter(bytes), address);
+        return bytes.ToArray();
+    }
+
     private static void SetRealMode(ref KvmSregs sregs)
     {
-        ref KvmSegment cs = ref sregs.Cs;
-        cs.Base = 0;
-        cs.Selector = 0;
+        sregs.Cs.Base = 0;
+        sregs.Cs.Selector = 0;
         foreach (ref KvmSegment segment in Segments(ref sregs))
         {
             segment.Base = 0;
@@ -165,6 +179,7 @@ public sealed class TinyGuest : IDisposable
         }
     }
 
+    // DS, ES, FS, GS and SS follow one another in the kernel's structure.
     private static Span<KvmSegment> Segments(ref KvmSregs sregs) => MemoryMarshal.CreateSpan(ref sregs.Ds, 5);
 
     private void WriteDescriptors(ref KvmSregs sregs)
