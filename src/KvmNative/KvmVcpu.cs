@@ -22,6 +22,12 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     /// <summary>The number it was created with.</summary>
     public uint Id { get; }
 
+    /// <summary>The file descriptor, for a benchmark that lets C run the vCPU.</summary>
+    internal int Descriptor => _handle.RawDescriptor;
+
+    /// <summary>Where <c>struct kvm_run</c> is mapped, for the same.</summary>
+    internal nint RunAddress => (nint)_handle.Run;
+
     /// <summary>What a kick needs: the descriptor and the shared memory.</summary>
     internal VcpuHandle Handle => _handle;
 

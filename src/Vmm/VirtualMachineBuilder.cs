@@ -48,7 +48,7 @@ public static class VirtualMachineBuilder
         ulong exitHypercalls = HypercallExits.Enable(vm, config.ExitHypercalls, isNeeded: config.Sev.Mode != SevMode.None);
         MsrExits.Enable(vm);
         CreateInterruptControllers(vm);
-        owned.Add(Memslots.Register(new VmMemslotSink(vm), memory, config.Sev.Mode));
+        owned.Add(Memslots.Register(vm, memory, config.Sev.Mode));
         LoadedImage image = LoadedImage.Load(config.Boot, memory);
         var stop = owned.Add(new StopSignal());
         ConsoleMatcher? matcher = config.Until is { } pattern
