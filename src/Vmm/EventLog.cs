@@ -16,8 +16,8 @@ public sealed class EventLog : IDisposable
 {
     private const int BufferBytes = 64 * 1024;
 
-    // An event without text is shorter than this, so that a write ends at the end of a line.
-    private const int LineBytes = 512;
+    // An event without text and a piece together are shorter than this, so that a write ends at the end of a line.
+    private const int LineBytes = 1024;
 
     // The longest piece that is formatted without looking at the space left: a number, a name of a field, 64 escaped characters.
     private const int PieceBytes = 448;
