@@ -86,7 +86,8 @@ boot() {
   exec {console}> >(exec tee -- "$out/console.log")
   reader=$!
   # In the background, so that a signal to this script ends the run at once; and with it, should this script be killed.
-  setpriv --pdeathsig TERM "$@" run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$CMDLINE" --memory "$MEMORY" --cpus "$CPUS" --sev "$mode" \
+  setpriv --pdeathsig TERM "$@" run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$CMDLINE" \
+    --memory "$MEMORY" --cpus "$CPUS" --sev "$mode" \
     --map-out "$directory/map.json" --event-log "$directory/events.jsonl" --result "$directory/result.json" \
     --until "$INIT_LINE" --timeout "${GUEST_SECONDS}s" </dev/null >&"$console" &
   process=$!

@@ -214,7 +214,9 @@ code=$(<"$work/status")
 if [[ -n $code ]]; then
   if [[ -n $out ]]; then
     mkdir -p -- "$out" || die -74 "cannot make $out"
-    tar --extract --file "$work/files" --directory "$out" --no-same-owner || die -74 "cannot write what came back to $out"
+    # The laboratory's clock may be a moment ahead (--touch), and DIR keeps its own mode (--no-overwrite-dir).
+    tar --extract --file "$work/files" --directory "$out" --no-same-owner --touch --no-overwrite-dir \
+      || die -74 "cannot write what came back to $out"
   fi
   exit "$code"
 fi

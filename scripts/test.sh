@@ -125,7 +125,7 @@ must_step restore dotnet restore "$SOLUTION" --locked-mode
 must_step build dotnet build "$SOLUTION" --configuration Release --no-restore -warnaserror
 step format dotnet format "$SOLUTION" --no-restore --verify-no-changes || true
 if command -v shellcheck >/dev/null; then
-  step shellcheck shellcheck --external-sources scripts/*.sh .ci/run || true
+  step shellcheck shellcheck --external-sources scripts/*.sh bench/*.sh .ci/run || true
   step 'shellcheck of the init scripts' shellcheck --shell=dash scripts/guest/init scripts/lab/init || true
 else
   note "shellcheck is not installed: the scripts are not checked"
