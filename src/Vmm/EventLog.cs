@@ -6,10 +6,14 @@ using System.Text.Encodings.Web;
 
 namespace KvmSevVmm.Vmm;
 
-/// <summary>Writes what happens to a guest as JSON lines: one object per event, in the order in which the events took the log's lock.</summary>
+/// <summary>
+/// Writes what happens to a guest as JSON lines: one object per event, in the order in which the events took the log's lock.
+/// </summary>
 /// <remarks>
-/// <para>Made for vCPU threads: an event allocates nothing, never throws and costs some 100 ns; only when 64 KiB are full does it write.</para>
-/// <para>A write that fails (disk full, closed pipe) ends the log: <see cref="Failure"/> keeps the reason, and every event that did not surely
+/// <para>Made for vCPU threads: an event allocates nothing, never throws and costs some 100 ns; only when 64 KiB are full does it
+/// write.</para>
+/// <para>A write that fails (disk full, closed pipe) ends the log: <see cref="Failure"/> keeps the reason, and every event that did not
+/// surely
 /// reach the output is counted in <see cref="LostEvents"/>. The last line of such a file may be cut short.</para>
 /// </remarks>
 public sealed class EventLog : IDisposable

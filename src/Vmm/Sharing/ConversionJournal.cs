@@ -3,7 +3,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>The last accepted calls, in a ring of fixed size. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.</summary>
+/// <summary>
+/// The last accepted calls, in a ring of fixed size. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.
+/// </summary>
 internal sealed class ConversionJournal
 {
     /// <summary>Bytes that one call takes in the ring.</summary>

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>The state of every 4 KiB frame below 2^40, as a radix tree shaped like a page table in which a uniform subtree is one number.</summary>
+/// <summary>
+/// The state of every 4 KiB frame below 2^40, as a radix tree shaped like a page table in which a uniform subtree is one number.
+/// </summary>
 /// <remarks>
 /// A change walks the two edges of its range and replaces the entries between them: at most 512 entries on each of four levels, whatever
 /// the length of the range and whatever the guest did before. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.

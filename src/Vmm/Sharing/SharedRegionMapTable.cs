@@ -80,13 +80,14 @@ public static class SharedRegionMapTable
 
         writer.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"Captured {MapWords.Of(map.CapturedAt)} after {map.Generation} accepted calls"));
-        writer.WriteLine(map.MigrationReady ? "The guest says that it is ready to migrate." : "The guest has not said that it is ready to migrate.");
+        writer.WriteLine(map.MigrationReady ? "The guest says that it is ready to migrate." : "The guest has not said that it is ready.");
         Total("private", map.Totals.PrivatePages);
         Total("shared", map.Totals.SharedPages);
         Total("unreported", map.Totals.UnreportedPages);
 
         void Total(string state, ulong pages) =>
-            writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{state,-10} {pages,13} pages {Size(pages << GuestPage.Shift),10}"));
+            writer.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{state,-10} {pages,13} pages {Size(pages << GuestPage.Shift),10}"));
     }
 
     /// <summary>A label in ASCII, its text cut to fit; the certainty is never cut.</summary>

@@ -44,7 +44,8 @@ public static class EventLogReader
                         root.GetProperty("result").GetInt64()));
                 }
             }
-            catch (Exception exception) when (exception is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
+            catch (Exception exception)
+                when (exception is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
             {
                 throw new InvalidDataException($"line {number} is not an event: {line}", exception);
             }

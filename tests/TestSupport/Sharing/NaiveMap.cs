@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace KvmSevVmm.TestSupport.Sharing;
 
-/// <summary>The shared-page map as nobody would build it: one byte for each page, changed page by page. The judge of the real one.</summary>
+/// <summary>
+/// The shared-page map as nobody would build it: one byte for each page, changed page by page. The judge of the real one.
+/// </summary>
 /// <remarks>It shares no code with the monitor: rules, names of states and formats are written down here a second time.</remarks>
 public sealed class NaiveMap
 {
@@ -56,7 +58,8 @@ public sealed class NaiveMap
 
     /// <summary>Replays the calls of an event log.</summary>
     /// <param name="calls">The calls.</param>
-    /// <exception cref="InvalidDataException">The log says that a call was accepted which breaks a rule, or the other way round.</exception>
+    /// <exception cref="InvalidDataException">The log says that a call was accepted which breaks a rule, or the other way
+    /// round.</exception>
     public void Replay(IEnumerable<MapGpaRangeEvent> calls)
     {
         foreach (MapGpaRangeEvent call in calls)

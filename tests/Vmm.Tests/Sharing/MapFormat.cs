@@ -49,8 +49,13 @@ internal static class MapFormats
 
     private sealed class TricklingStream(byte[] content) : MemoryStream(content)
     {
+        // A few odd pieces first, large ones later: every border is met, and long files are not slow.
         private int _reads;
 
-        public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(count, 1 + (_reads++ * 7 % 301)));
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            _reads++;
+            return base.Read(buffer, offset, _reads < 500 ? Math.Min(count, 1 + (_reads * 7 % 301)) : count);
+        }
     }
 }

@@ -119,7 +119,7 @@ public sealed class MapFormatTests(ITestOutputHelper output)
             Assert.All(lines, static line => Assert.DoesNotContain(line, char.IsControl));
             Assert.All(lines, static line => Assert.Equal(line.TrimEnd(), line));
             int runs = map.EnumerateRuns().Count();
-            Assert.Equal(runs, lines.SkipWhile(static line => line.Length > 0).Count(static line => line.StartsWith("0x", StringComparison.Ordinal)));
+            Assert.Equal(runs, lines.Count(static line => line.StartsWith("0x", StringComparison.Ordinal)));
         }
     }
 

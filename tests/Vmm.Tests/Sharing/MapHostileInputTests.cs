@@ -8,8 +8,15 @@ namespace KvmSevVmm.Vmm.Tests.Sharing;
 /// <summary>Files that somebody else made: an error names the field, and nothing else happens.</summary>
 public sealed class MapHostileInputTests(ITestOutputHelper output)
 {
-    private const string Json = """
-        {"schema":"kvmsev.encryption-map/1","vm":{"mode":"simulated","cBit":39,"memoryBytes":65536},"pageSize":4096,"generation":3,"capturedAt":"2025-01-31T23:59:59.1234567Z","migrationReady":true,"totals":{"privatePages":9,"sharedPages":4,"unreportedPages":2},"ram":[{"start":"0x0","end":"0xa000"},{"start":"0xb000","end":"0x10000"}],"ranges":[
+    // What map and bitmap header have in common; the canonical form has it on one line.
+    private const string Common =
+        """ "vm":{"mode":"simulated","cBit":39,"memoryBytes":65536},"pageSize":4096,"generation":3,"""
+        + """ "capturedAt":"2025-01-31T23:59:59.1234567Z","migrationReady":true,"""
+        + """ "totals":{"privatePages":9,"sharedPages":4,"unreportedPages":2},"""
+        + """ "ram":[{"start":"0x0","end":"0xa000"},{"start":"0xb000","end":"0x10000"}],""";
+
+    private const string Runs = """
+        "ranges":[
         {"start":"0x0","end":"0x4000","state":"private"},
         {"start":"0x4000","end":"0x8000","state":"shared","label":{"text":"pool","certainty":"likely"}},
         {"start":"0x8000","end":"0xa000","state":"unreported"},
@@ -39,10 +46,16 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
 
         """;
 
-    private const string Header = """
-        {"schema":"kvmsev.encryption-bitmap/1","vm":{"mode":"simulated","cBit":39,"memoryBytes":65536},"pageSize":4096,"generation":3,"capturedAt":"2025-01-31T23:59:59.1234567Z","migrationReady":true,"totals":{"privatePages":9,"sharedPages":4,"unreportedPages":2},"ram":[{"start":"0x0","end":"0xa000"},{"start":"0xb000","end":"0x10000"}],"bitmap":{"bitsPerPage":2,"bytes":4},"labels":[{"start":"0x4000","end":"0x8000","text":"pool","certainty":"likely"}]}
+    private const string HeaderEnd = """
+        "bitmap":{"bitsPerPage":2,"bytes":4},"labels":[{"start":"0x4000","end":"0x8000","text":"pool","certainty":"likely"}]}
 
         """;
+
+    private static readonly string Json =
+        "{\"schema\":\"kvmsev.encryption-map/1\"," + Common.Replace(" ", "", StringComparison.Ordinal) + Runs;
+
+    private static readonly string Header =
+        "{\"schema\":\"kvmsev.encryption-bitmap/1\"," + Common.Replace(" ", "", StringComparison.Ordinal) + HeaderEnd;
 
     private static readonly byte[] Syntax = [.. "0123456789abcdefx,\"\\{}[]:-\n "u8];
 
@@ -82,7 +95,7 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
     [InlineData("\"ram\":[{\"start\":\"0x0\"", "\"ram\":[{\"start\":\"0x1\"", "ram[0].start")]
     [InlineData("\"end\":\"0xa000\"},{", "\"end\":\"0xb000\"},{", "ram[1].start")]
     [InlineData("\"end\":\"0xa000\"},{", "\"end\":\"0xc000\"},{", "ram[1].start")]
-    [InlineData("\"ram\":[{\"start\":\"0x0\",\"end\":\"0xa000\"},{\"start\":\"0xb000\",\"end\":\"0x10000\"}]", "\"ram\":[]", "ram")]
+    [InlineData("[{\"start\":\"0x0\",\"end\":\"0xa000\"},{\"start\":\"0xb000\",\"end\":\"0x10000\"}]", "[]", "ram")]
     [InlineData("\"0x10000\"}],\"ranges\"", "\"0x11000\"}],\"ranges\"", "ranges")]
     [InlineData("\"0x10000\"}],\"ranges\"", "\"0x10000000001000\"}],\"ranges\"", "ram[1].end")]
     [InlineData("{\"start\":\"0x0\",\"end\":\"0x4000\"", "{\"start\":\"0x1000\",\"end\":\"0x4000\"", "ranges")]
@@ -110,7 +123,8 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
     [InlineData("{\"schema\"", "[{\"schema\"", "document")]
     [InlineData("{\"schema\"", "\ufeff{\"schema\"", "document")]
     [InlineData("\"generation\":3", "\"generation\":03", "generation")]
-    public void ReadJson_SpoiltField_IsNamed(string good, string bad, string field) => AssertNames(MapFormat.Json, Spoil(Json, good, bad), field);
+    public void ReadJson_SpoiltField_IsNamed(string good, string bad, string field) =>
+        AssertNames(MapFormat.Json, Spoil(Json, good, bad), field);
 
     [Theory]
     [InlineData("map/1", "map/2", "line 1, schema")]
@@ -146,7 +160,8 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
     [InlineData("5,private,,\n", "5,private,,", "line 18")]
     [InlineData("5,private,,\n", "5,private,,\n\n", "line 19, columns")]
     [InlineData("\n", "\r\n", "line 1, schema")]
-    public void ReadCsv_SpoiltField_IsNamed(string good, string bad, string field) => AssertNames(MapFormat.Csv, Spoil(Csv, good, bad), field);
+    public void ReadCsv_SpoiltField_IsNamed(string good, string bad, string field) =>
+        AssertNames(MapFormat.Csv, Spoil(Csv, good, bad), field);
 
     [Theory]
     [InlineData("bitmap/1", "map/1", "schema")]
@@ -158,8 +173,8 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
     [InlineData("\"end\":\"0x8000\"", "\"end\":\"0x4000\"", "labels[0].end")]
     [InlineData("\"end\":\"0x8000\"", "\"end\":\"0xc000\"", "labels[0]")]
     [InlineData("\"text\":\"pool\"", "\"text\":\"a\\nb\"", "labels[0].text")]
-    [InlineData("\"likely\"}", "\"likely\"},{\"start\":\"0x8000\",\"end\":\"0x9000\",\"text\":\"pool\",\"certainty\":\"likely\"}", "labels[1].start")]
-    [InlineData("\"likely\"}", "\"likely\"},{\"start\":\"0x7000\",\"end\":\"0x9000\",\"text\":\"b\",\"certainty\":\"likely\"}", "labels[1].start")]
+    [InlineData("y\"}]", "y\"},{\"start\":\"0x8000\",\"end\":\"0x9000\",\"text\":\"pool\",\"certainty\":\"likely\"}]", "labels[1].start")]
+    [InlineData("y\"}]", "y\"},{\"start\":\"0x7000\",\"end\":\"0x9000\",\"text\":\"b\",\"certainty\":\"likely\"}]", "labels[1].start")]
     public void ReadBitmapHeader_SpoiltField_IsNamed(string good, string bad, string field) =>
         AssertNames(MapFormat.Bitmap, Spoil(Header, good, bad), field);
 
@@ -174,7 +189,8 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
 
         static void AssertBitmapNames(byte[] cells, string field)
         {
-            InvalidInputException error = Assert.Throws<InvalidInputException>(() => MapFormats.Read(MapFormat.Bitmap, [cells, Encoding.UTF8.GetBytes(Header)]));
+            InvalidInputException error = Assert.Throws<InvalidInputException>(
+                () => MapFormats.Read(MapFormat.Bitmap, [cells, Encoding.UTF8.GetBytes(Header)]));
             Assert.Equal(field, error.Field);
         }
     }
@@ -182,8 +198,9 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
     [Fact]
     public void ReadBitmap_MoreRamThanCanBeMapped_IsRefusedByName()
     {
-        const string Ram = "\"ram\":[{\"start\":\"0x0\",\"end\":\"0xa000\"},{\"start\":\"0xb000\",\"end\":\"0x10000\"}],\"bitmap\":{\"bitsPerPage\":2,\"bytes\":4}";
-        string header = Spoil(Header, Ram, "\"ram\":[{\"start\":\"0x0\",\"end\":\"0x10000000000000\"}],\"bitmap\":{\"bitsPerPage\":2,\"bytes\":274877906944}");
+        string header = Spoil(Header, "[{\"start\":\"0x0\",\"end\":\"0xa000\"},{\"start\":\"0xb000\",", "[{\"start\":\"0x0\",");
+        header = Spoil(header, "\"end\":\"0x10000\"", "\"end\":\"0x10000000000000\"");
+        header = Spoil(header, "\"bytes\":4", "\"bytes\":274877906944");
         AssertNames(MapFormat.Bitmap, header, "ram");
     }
 
@@ -267,7 +284,8 @@ public sealed class MapHostileInputTests(ITestOutputHelper output)
     {
         using EndlessStream input = new(start, rest);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        _ = Assert.Throws<InvalidInputException>(() => format == MapFormat.Json ? SharedRegionMapJson.Read(input, "map") : SharedRegionMapCsv.Read(input, "map"));
+        _ = Assert.Throws<InvalidInputException>(
+            () => format == MapFormat.Json ? SharedRegionMapJson.Read(input, "map") : SharedRegionMapCsv.Read(input, "map"));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 2 << 20);
     }
 

@@ -25,8 +25,9 @@ public sealed class NaiveMapTests
             ulong gpa = (ulong)random.Next(0x210) << 12;
             ulong pages = (ulong)random.Next(0, 40);
             ulong attributes = (ulong)(random.Next(2) * 16) + (ulong)random.Next(4);
-            bool accepted = MapGpaRangeRequest.TryParse(gpa, pages, attributes, HypercallAbi.MapGpaRange, out MapGpaRangeRequest request, out _)
-                && tracker.IsRam(request.Range);
+            bool parsed = MapGpaRangeRequest.TryParse(
+                gpa, pages, attributes, HypercallAbi.MapGpaRange, out MapGpaRangeRequest request, out _);
+            bool accepted = parsed && tracker.IsRam(request.Range);
             if (accepted)
             {
                 _ = tracker.Set(request.Range, request.State);
@@ -61,7 +62,8 @@ public sealed class NaiveMapTests
         Assert.True(naive.TryApply(0x1000, 2, 0));
         NaiveRun[] right = [.. naive.Runs()];
         Assert.Null(naive.FindDifference(right));
-        Assert.Contains("found [0x1000, 0x4000)", naive.FindDifference([right[0], right[1] with { End = 0x4000 }, .. right[2..]]), StringComparison.Ordinal);
+        NaiveRun[] longer = [right[0], right[1] with { End = 0x4000 }, .. right[2..]];
+        Assert.Contains("found [0x1000, 0x4000)", naive.FindDifference(longer), StringComparison.Ordinal);
         Assert.Contains("missing", naive.FindDifference(right[..^1]), StringComparison.Ordinal);
         Assert.Contains("too much", naive.FindDifference([.. right, right[0]]), StringComparison.Ordinal);
     }
@@ -73,11 +75,14 @@ public sealed class NaiveMapTests
         Assert.True(naive.TryApply(0x1000, 2, 0));
         SharedRegionTracker tracker = Tracker(Range(0, 0xa0000), Range(0x100000, 0x200000));
         _ = tracker.Set(Range(0x1000, 0x3000), PageState.Shared);
-        SharedRegionMap map = tracker.Snapshot().WithLabels([new LabelledRange(Range(0x2000, 0x5000), new RangeLabel("x", LabelCertainty.Exact))]);
+        RangeLabel label = new("x", LabelCertainty.Exact);
+        SharedRegionMap map = tracker.Snapshot().WithLabels([new LabelledRange(Range(0x2000, 0x5000), label)]);
         string json = Encoding.UTF8.GetString(MapFormats.Write(MapFormat.Json, map)[0]);
         Assert.Null(naive.FindDifferenceInJson(json));
-        Assert.Contains("sharedPages", naive.FindDifferenceInJson(json.Replace("\"sharedPages\":2", "\"sharedPages\":3", StringComparison.Ordinal)), StringComparison.Ordinal);
-        Assert.Contains("RAM", naive.FindDifferenceInJson(json.Replace("\"end\":\"0x200000\"}],", "\"end\":\"0x300000\"}],", StringComparison.Ordinal)), StringComparison.Ordinal);
+        string wrongTotal = json.Replace("\"sharedPages\":2", "\"sharedPages\":3", StringComparison.Ordinal);
+        Assert.Contains("sharedPages", naive.FindDifferenceInJson(wrongTotal), StringComparison.Ordinal);
+        string wrongRam = json.Replace("\"end\":\"0x200000\"}],", "\"end\":\"0x300000\"}],", StringComparison.Ordinal);
+        Assert.Contains("RAM", naive.FindDifferenceInJson(wrongRam), StringComparison.Ordinal);
         _ = tracker.Set(Range(0x9000, 0xa000), PageState.Private);
         _ = tracker.Set(Range(0x9000, 0xa000), PageState.Unreported);
         _ = tracker.Set(Range(0x2000, 0x3000), PageState.Unreported);
