@@ -63,7 +63,8 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
         }
     }
 
-    // What the kernel refuses for want of a device, a feature or a resource is the host's lack; what goes wrong in a call that it does offer is an I/O error.
+    // What the kernel refuses for want of a device, a feature or a resource is the host's lack; what goes wrong in a call that it does
+    // offer is an I/O error.
     private static int ExitCodeFor(Errno errno) => errno switch
     {
         Errno.EACCES or Errno.EPERM => Cli.ExitCode.NoPermission,

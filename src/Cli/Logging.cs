@@ -10,7 +10,7 @@ namespace KvmSevVmm.Cli;
 /// <summary>Sets the log up: words on stderr as the options ask, and everything from Information up as CLEF in a file.</summary>
 internal static class Logging
 {
-    /// <summary>Makes the log of one run; dispose it so that the file is complete.</summary>
+    /// <summary>Makes the log of one run; <see cref="Close"/> completes the file.</summary>
     /// <param name="options">Which levels, which file.</param>
     /// <param name="error">Takes the one line that is said when the file stops taking the log.</param>
     /// <param name="useColor">Whether stderr is a terminal that wants colours.</param>
@@ -37,6 +37,20 @@ internal static class Logging
         return configuration.CreateLogger();
     }
 
+    /// <summary>Writes what is left and closes the file.</summary>
+    /// <param name="log">The log.</param>
+    internal static void Close(Serilog.Core.Logger log)
+    {
+        try
+        {
+            log.Dispose();
+        }
+        catch (IOException)
+        {
+            // The bytes that are left are those whose write has failed, and has been said to, before.
+        }
+    }
+
     /// <summary>The least level that reaches stderr.</summary>
     /// <param name="options">Which levels.</param>
     internal static LogEventLevel ConsoleLevel(CommonOptions options) => options switch
@@ -47,7 +61,8 @@ internal static class Logging
         _ => LogEventLevel.Warning,
     };
 
-    // Serilog keeps the failures of a sink to itself, which is right for a guest's run and wrong for a user who looks for the file later: say it once.
+    // Serilog keeps the failures of a sink to itself, which is right for a guest's run and wrong for a user who looks for the file later:
+    // say it once.
     private static Action<string> WarnOnce(TextWriter error)
     {
         int warned = 0;

@@ -48,10 +48,15 @@ public static class Program
                 case ParsedCommand.Execution execution:
                     withTrace |= execution.Options.Verbosity >= 2;
                     execution.Options.Validate();
-                    using (Serilog.Core.Logger log = Logging.Create(execution.Options, context.Error, context.UseColor))
+                    Serilog.Core.Logger log = Logging.Create(execution.Options, context.Error, context.UseColor);
+                    try
                     {
                         context.Log = log;
                         return execution.Verb.Execute(execution.Options, context);
+                    }
+                    finally
+                    {
+                        Logging.Close(log);
                     }
 
                 case ParsedCommand.VerbHelp help:

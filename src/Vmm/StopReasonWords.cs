@@ -3,7 +3,9 @@ namespace KvmSevVmm.Vmm;
 /// <summary>The words for <see cref="StopReason"/>, the same in results, event logs and messages.</summary>
 public static class StopReasonWords
 {
-    /// <summary>The reason as one word: <c>power-off</c>, <c>until-matched</c>, …; <c>not-started</c> for <see cref="StopReason.None"/>.</summary>
+    /// <summary>
+    /// The reason as one word: <c>power-off</c>, <c>until-matched</c>, …; <c>not-started</c> for <see cref="StopReason.None"/>.
+    /// </summary>
     /// <param name="reason">The reason.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such reason.</exception>
     public static string WordFor(StopReason reason) => reason switch

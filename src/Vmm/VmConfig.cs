@@ -18,7 +18,9 @@ public sealed record VmConfig
     /// <summary>Memory encryption.</summary>
     public SevConfig Sev { get; init; } = new();
 
-    /// <summary>Bitmask given to KVM_CAP_EXIT_HYPERCALL; null takes KVM_HC_MAP_GPA_RANGE where the kernel has it and <see cref="Sev"/> wants it.</summary>
+    /// <summary>
+    /// Bitmask given to KVM_CAP_EXIT_HYPERCALL; null takes KVM_HC_MAP_GPA_RANGE where the kernel has it and <see cref="Sev"/> wants it.
+    /// </summary>
     public ulong? ExitHypercalls { get; init; }
 
     /// <summary>How the third argument of the hypercall is read.</summary>

@@ -3,19 +3,26 @@ using KvmSevVmm.Vmm.Sharing;
 
 namespace KvmSevVmm.Vmm;
 
-/// <summary>How the run of a virtual machine ended, and what was seen on the way. Written as JSON by <see cref="VmResultWriter"/>.</summary>
+/// <summary>
+/// How the run of a virtual machine ended, and what was seen on the way. Written as JSON by <see cref="VmResultWriter"/>.
+/// </summary>
 public sealed record VmResult
 {
     /// <summary>What protected the guest's memory.</summary>
     public required SevMode Mode { get; init; }
 
-    /// <summary>C-bit position in the guest's page tables; null without memory encryption, real or simulated, or when none was chosen yet.</summary>
+    /// <summary>
+    /// C-bit position in the guest's page tables; null without memory encryption, real or simulated, or when none was chosen yet.
+    /// </summary>
     public int? CBitPosition { get; init; }
 
     /// <summary>Why it ended; <see cref="StopReason.None"/> when the guest never started.</summary>
     public required StopReason Reason { get; init; }
 
-    /// <summary>What the guest gave with its end: the byte on the debug-exit port, the GHCB MSR value of a SEV termination; null where it gives nothing.</summary>
+    /// <summary>
+    /// What the guest gave with its end: the byte on the debug-exit port, the GHCB MSR value of a SEV termination; null where it gives
+    /// nothing.
+    /// </summary>
     public ulong? GuestCode { get; init; }
 
     /// <summary>What is known of a crash beside the reason, one line; null for nothing.</summary>
@@ -30,7 +37,10 @@ public sealed record VmResult
     /// <summary>When things happened.</summary>
     public required VmTimes Times { get; init; }
 
-    /// <summary>Exits to user space by kind, in the kernel's words in lower case with hyphens (<c>io</c>, <c>mmio</c>, <c>hypercall</c>); kinds that never occurred are absent.</summary>
+    /// <summary>
+    /// Exits to user space by kind, in the kernel's words in lower case with hyphens (<c>io</c>, <c>mmio</c>, <c>hypercall</c>); kinds that
+    /// never occurred are absent.
+    /// </summary>
     public IReadOnlyDictionary<string, ulong> ExitsByKind { get; init; } = new Dictionary<string, ulong>();
 
     /// <summary>Hypercalls that reached the monitor.</summary>

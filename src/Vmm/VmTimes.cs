@@ -1,6 +1,8 @@
 namespace KvmSevVmm.Vmm;
 
-/// <summary>When things happened, on the monotonic clock, counted from the program's entry; the event log counts from the same moment.</summary>
+/// <summary>
+/// When things happened, on the monotonic clock, counted from the program's entry; the event log counts from the same moment.
+/// </summary>
 public sealed record VmTimes
 {
     /// <summary>Wall-clock time, UTC, of the program's entry; only for people to find the run by.</summary>

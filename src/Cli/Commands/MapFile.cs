@@ -9,7 +9,10 @@ internal static class MapFile
     /// <summary>What a bitmap's header is called: the bitmap's name and this.</summary>
     internal const string HeaderSuffix = ".json";
 
-    /// <summary>Reads a map. The first byte tells the form: <c>{</c> (or white space) JSON, <c>#</c> CSV, anything else a bitmap with its header beside it.</summary>
+    /// <summary>
+    /// Reads a map. The first byte tells the form: <c>{</c> (or white space) JSON, <c>#</c> CSV, anything else a bitmap with its header
+    /// beside it.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or no header for a bitmap.</exception>
     /// <exception cref="Vmm.InvalidInputException">It is no map.</exception>

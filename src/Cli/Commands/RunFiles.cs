@@ -19,7 +19,10 @@ internal sealed class RunFiles : IDisposable
     /// <summary>The result, or null.</summary>
     internal OutputFile? Result { get; private set; }
 
-    /// <summary>What the serial port writes to when it is a file. Written in place as the guest talks, for others to follow; the rest appears whole at the end.</summary>
+    /// <summary>
+    /// What the serial port writes to when it is a file. Written in place as the guest talks, for others to follow; the rest appears whole
+    /// at the end.
+    /// </summary>
     internal FileStream? Serial { get; private set; }
 
     /// <summary>Opens every file; when one fails, those before it are closed and nothing is left behind.</summary>

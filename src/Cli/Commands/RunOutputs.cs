@@ -3,12 +3,17 @@ using Serilog;
 
 namespace KvmSevVmm.Cli.Commands;
 
-/// <summary>What a running machine writes to, and who may stop it. Opened by <c>run</c> before the guest starts and closed by it at the end.</summary>
+/// <summary>
+/// What a running machine writes to, and who may stop it. Opened by <c>run</c> before the guest starts and closed by it at the end.
+/// </summary>
 /// <param name="EventLog">For <see cref="Vmm.EventLog"/>, which may own it; null when no event log was asked for. Unbuffered.</param>
-/// <param name="Serial">Where the first serial port goes. <see cref="SerialKind.Tty"/> takes its input from stdin, raw already where that is a terminal.</param>
-/// <param name="SerialOutput">Takes the bytes that the guest sends; null for <see cref="SerialKind.Off"/>. Unbuffered; not the machine's to close.</param>
+/// <param name="Serial">Where the first serial port goes. <see cref="SerialKind.Tty"/> takes its input from stdin, raw already where that
+/// is a terminal.</param>
+/// <param name="SerialOutput">Takes the bytes that the guest sends; null for <see cref="SerialKind.Off"/>. Unbuffered; not the machine's to
+/// close.</param>
 /// <param name="Stop">To be attached to the machine once it can be stopped, and detached before it is taken down.</param>
-/// <param name="StartTimestamp">The program's entry, as Stopwatch ticks: the zero of <see cref="Vmm.VmTimes"/> and of the event log.</param>
+/// <param name="StartTimestamp">The program's entry, as Stopwatch ticks: the zero of <see cref="Vmm.VmTimes"/> and of the event
+/// log.</param>
 /// <param name="StartedAt">The same moment on the wall clock, for <see cref="Vmm.VmTimes.StartedAt"/>.</param>
 /// <param name="Log">For words about the machine.</param>
 internal sealed record RunOutputs(

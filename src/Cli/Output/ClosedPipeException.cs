@@ -1,6 +1,8 @@
 namespace KvmSevVmm.Cli.Output;
 
-/// <summary>The reader of stdout went away (EPIPE). Ends the program without a word, with the exit code of a program that SIGPIPE killed.</summary>
+/// <summary>
+/// The reader of stdout went away (EPIPE). Ends the program without a word, with the exit code of a program that SIGPIPE killed.
+/// </summary>
 internal sealed class ClosedPipeException : IOException
 {
     /// <summary>Makes the exception.</summary>

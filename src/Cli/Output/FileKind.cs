@@ -63,7 +63,9 @@ internal static class FileKind
         };
     }
 
-    /// <summary>What the kernel said, without the runtime's additions (which name temporary files); the message itself where there is no errno.</summary>
+    /// <summary>
+    /// What the kernel said, without the runtime's additions (which name temporary files); the message itself where there is no errno.
+    /// </summary>
     /// <param name="error">A failed file operation.</param>
     internal static string Explain(IOException error) =>
         error.HResult is > 0 and <= LargestErrno ? Marshal.GetPInvokeErrorMessage(error.HResult) : error.Message;

@@ -4,12 +4,15 @@ using Mono.Unix.Native;
 namespace KvmSevVmm.Cli.Output;
 
 /// <summary>
-/// A file that the program was asked to write: opened early, so that a bad path is known before any work is done, and put in place whole by <see cref="Commit"/>.
+/// A file that the program was asked to write: opened early, so that a bad path is known before any work is done, and put in place whole by
+/// <see cref="Commit"/>.
 /// Disposing without it leaves whatever stood there untouched.
 /// </summary>
 /// <remarks>
-/// The content goes to a hidden file beside the target, which a rename puts in its place; other programs never see half of it. Devices, FIFOs and descriptors
-/// (<c>/dev/fd/3</c>) cannot be replaced by a rename and are written directly, as is a file whose directory admits no new one. New files get mode 0600, a file that
+/// The content goes to a hidden file beside the target, which a rename puts in its place; other programs never see half of it. Devices,
+/// FIFOs and descriptors
+/// (<c>/dev/fd/3</c>) cannot be replaced by a rename and are written directly, as is a file whose directory admits no new one. New files
+/// get mode 0600, a file that
 /// is replaced keeps its mode. <c>-</c> and <c>/dev/stdout</c> are the standard output.
 /// </remarks>
 internal sealed class OutputFile : IDisposable
@@ -213,7 +216,8 @@ internal sealed class OutputFile : IDisposable
     private static string ResolveLinks(string path) =>
         new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
 
-    // Every failure names the option and the path as the user wrote them; where the file itself would be new, "not found" means its directory.
+    // Every failure names the option and the path as the user wrote them; where the file itself would be new, "not found" means its
+    // directory.
     private static T Named<T>(string option, string path, Func<T> action)
     {
         try

@@ -6,7 +6,8 @@ internal sealed class PipeOutput : WriteOnlyStream
     private const int BrokenPipe = 32;
     private const int TryAgain = 11;
 
-    // PIPE_BUF: a write of at most this many bytes is taken whole or not at all, so it can be repeated when the pipe is non-blocking and full.
+    // PIPE_BUF: a write of at most this many bytes is taken whole or not at all, so it can be repeated when the pipe is non-blocking and
+    // full.
     private const int AtomicBytes = 4096;
 
     private readonly Stream _pipe;

@@ -4,8 +4,10 @@ namespace KvmSevVmm.Cli.Output;
 
 /// <summary>Opens the process's standard output so that a reader who has gone away is noticed.</summary>
 /// <remarks>
-/// The runtime's console stream swallows EPIPE and pretends that the bytes were written. Pipes and sockets are therefore written as files; everything else keeps the
-/// console stream, because a FileStream on a regular file writes at offsets of its own and would overwrite what a shell appended to the same redirection.
+/// The runtime's console stream swallows EPIPE and pretends that the bytes were written. Pipes and sockets are therefore written as files;
+/// everything else keeps the
+/// console stream, because a FileStream on a regular file writes at offsets of its own and would overwrite what a shell appended to the
+/// same redirection.
 /// </remarks>
 internal static class StandardOutput
 {

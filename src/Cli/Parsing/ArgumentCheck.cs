@@ -1,6 +1,9 @@
 namespace KvmSevVmm.Cli.Parsing;
 
-/// <summary>Finds what CommandLineParser lets pass or cannot name well: surplus and repeated words, forgotten values, single-dash spellings, values of switches.</summary>
+/// <summary>
+/// Finds what CommandLineParser lets pass or cannot name well: surplus and repeated words, forgotten values, single-dash spellings, values
+/// of switches.
+/// </summary>
 internal static class ArgumentCheck
 {
     /// <summary>Checks the words behind a verb; what it accepts goes to CommandLineParser unchanged.</summary>

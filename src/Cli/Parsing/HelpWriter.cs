@@ -3,7 +3,9 @@ using CommandLine.Text;
 
 namespace KvmSevVmm.Cli.Parsing;
 
-/// <summary>Writes help: CommandLineParser's list of options with our usage above and our explanations and examples beneath, 80 columns wide.</summary>
+/// <summary>
+/// Writes help: CommandLineParser's list of options with our usage above and our explanations and examples beneath, 80 columns wide.
+/// </summary>
 internal static class HelpWriter
 {
     private const int Columns = 80;

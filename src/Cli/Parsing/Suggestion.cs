@@ -7,7 +7,8 @@ internal static class Suggestion
     /// <param name="word">What the user wrote.</param>
     /// <param name="candidates">What would have been understood; of equally near ones the first wins.</param>
     /// <remarks>
-    /// Near enough is one edit for up to five characters, two for up to eight, then a third of the length; a word that one single candidate starts or ends with
+    /// Near enough is one edit for up to five characters, two for up to eight, then a third of the length; a word that one single candidate
+    /// starts or ends with
     /// counts too (<c>snp</c> for <c>sev-snp</c>).
     /// </remarks>
     internal static string? Nearest(string word, IEnumerable<string> candidates)
@@ -36,7 +37,9 @@ internal static class Suggestion
         return containing.Count == 1 ? containing[0] : null;
     }
 
-    /// <summary>Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other (optimal string alignment).</summary>
+    /// <summary>
+    /// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other (optimal string alignment).
+    /// </summary>
     /// <param name="left">One word.</param>
     /// <param name="right">The other.</param>
     internal static int EditDistance(string left, string right)

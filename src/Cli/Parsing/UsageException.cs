@@ -1,6 +1,9 @@
 namespace KvmSevVmm.Cli.Parsing;
 
-/// <summary>The command line itself is wrong: an unknown word, a value that cannot be read, options that contradict each other. Ends the program with exit code 64.</summary>
+/// <summary>
+/// The command line itself is wrong: an unknown word, a value that cannot be read, options that contradict each other. Ends the program
+/// with exit code 64.
+/// </summary>
 internal sealed class UsageException : Exception
 {
     /// <summary>Makes the exception.</summary>

@@ -7,7 +7,9 @@ namespace KvmSevVmm.Cli.Parsing;
 /// <summary>One verb: its options, what executes it, and the help that goes beneath the options.</summary>
 internal sealed class Verb
 {
-    /// <summary>What CommandLineParser reads of an options class by reflection; named so that the ahead-of-time compiler keeps it.</summary>
+    /// <summary>
+    /// What CommandLineParser reads of an options class by reflection; named so that the ahead-of-time compiler keeps it.
+    /// </summary>
     internal const DynamicallyAccessedMemberTypes OptionMembers =
         DynamicallyAccessedMemberTypes.PublicParameterlessConstructor | DynamicallyAccessedMemberTypes.PublicProperties;
 
@@ -49,7 +51,9 @@ internal sealed class Verb
     /// <summary>Command lines that work as they stand, given the files.</summary>
     internal IReadOnlyList<VerbExample> Examples { get; }
 
-    /// <summary>Describes a verb whose name and summary stand in the <see cref="VerbAttribute"/> of <typeparamref name="TOptions"/>.</summary>
+    /// <summary>
+    /// Describes a verb whose name and summary stand in the <see cref="VerbAttribute"/> of <typeparamref name="TOptions"/>.
+    /// </summary>
     /// <typeparam name="TOptions">The options class.</typeparam>
     /// <param name="usage">The form of its command line.</param>
     /// <param name="description">What the option list does not say; lines of at most 80 columns.</param>

@@ -3,7 +3,10 @@ using KvmSevVmm.Cli.Parsing;
 
 namespace KvmSevVmm.Cli.Values;
 
-/// <summary>Reads amounts of memory: <c>512M</c>, <c>4G</c>, <c>1GiB</c>, plain bytes. Suffixes are powers of 1024, as cloud-hypervisor and QEMU read them.</summary>
+/// <summary>
+/// Reads amounts of memory: <c>512M</c>, <c>4G</c>, <c>1GiB</c>, plain bytes. Suffixes are powers of 1024, as cloud-hypervisor and QEMU
+/// read them.
+/// </summary>
 internal static class SizeValue
 {
     private const string Forms = "write for instance 512M, 4G, 1GiB, or plain bytes";

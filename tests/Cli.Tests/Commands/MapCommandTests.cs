@@ -52,7 +52,8 @@ public sealed class MapCommandTests : IDisposable
     [Fact]
     public void Bitmap_Golden_IsTwoBitsAPage()
     {
-        // 0x90 pages private, 0x10 unreported; then 0x10 shared, 0x11 private, 1 shared, 0x1e unreported; four pages a byte, lowest bits first.
+        // 0x90 pages private, 0x10 unreported; then 0x10 shared, 0x11 private, 1 shared, 0x1e unreported; four pages a byte, lowest bits
+        // first.
         byte[] expected =
         [
             .. Enumerable.Repeat((byte)0b01_01_01_01, 36), .. new byte[4],
