@@ -7,6 +7,7 @@ namespace KvmSevVmm.Cli;
 
 /// <summary>Serialisation code for the documents of the command line, made at build time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NewLine = "\n")]
+[JsonSerializable(typeof(DoctorDocument))]
 [JsonSerializable(typeof(RunPlan))]
 [JsonSerializable(typeof(VersionDocument))]
 internal sealed partial class CliJsonContext : JsonSerializerContext

@@ -16,13 +16,16 @@ public static class Program
     public static int Main(string[] args)
     {
         StandardDescriptors.Fill();
+        Stream errorBytes = StandardError.Open();
+        TextWriter error = StandardError.OpenWriter(errorBytes);
+        Console.SetError(error);
         CliContext context = new()
         {
             Output = StandardOutput.Open(),
-            Error = Console.Error,
-            ErrorBytes = Console.OpenStandardError(),
+            Error = error,
+            ErrorBytes = errorBytes,
             Environment = Environment.GetEnvironmentVariable,
-            MachineRunner = CreateMachineRunner(),
+            MachineRunner = new MachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
             ReadKvmApiVersion = ReadKvmApiVersion,
             UseColor = !Console.IsErrorRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
@@ -77,9 +80,6 @@ public static class Program
             return Report(error, context, withTrace);
         }
     }
-
-    // The machine: connect it here.
-    private static IMachineRunner? CreateMachineRunner() => null;
 
     private static bool IsTraceWanted(CliContext context) => context.Environment(TraceVariable) == "1";
 

@@ -22,6 +22,12 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     /// <summary>The number it was created with.</summary>
     public uint Id { get; }
 
+    /// <summary>The file descriptor, for a benchmark that lets C run the vCPU.</summary>
+    internal int Descriptor => _handle.RawDescriptor;
+
+    /// <summary>Where <c>struct kvm_run</c> is mapped, for the same.</summary>
+    internal nint RunAddress => (nint)_handle.Run;
+
     /// <summary>What a kick needs: the descriptor and the shared memory.</summary>
     internal VcpuHandle Handle => _handle;
 
@@ -91,7 +97,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
         KvmEnableCap argument = new() { Cap = (uint)cap, Flags = flags };
         argument.Args[0] = arg0;
         argument.Args[1] = arg1;
-        Ioctl.Set(_handle, IoctlNumbers.EnableCap, in argument);
+        Ioctl.EnableCap(_handle, ref argument);
     }
 
     /// <summary>Queues a non-maskable interrupt.</summary>

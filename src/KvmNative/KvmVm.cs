@@ -43,7 +43,7 @@ public sealed partial class KvmVm : IDisposable
         KvmEnableCap argument = new() { Cap = (uint)cap, Flags = flags };
         argument.Args[0] = arg0;
         argument.Args[1] = arg1;
-        Ioctl.Set(_fd, IoctlNumbers.EnableCap, in argument);
+        Ioctl.EnableCap(_fd, ref argument);
     }
 
     /// <summary>Creates a vCPU. Give it CPUID, registers and MSRs before it runs.</summary>

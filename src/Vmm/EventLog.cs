@@ -6,18 +6,22 @@ using System.Text.Encodings.Web;
 
 namespace KvmSevVmm.Vmm;
 
-/// <summary>Writes what happens to a guest as JSON lines: one object per event, in the order in which the events took the log's lock.</summary>
+/// <summary>
+/// Writes what happens to a guest as JSON lines: one object per event, in the order in which the events took the log's lock.
+/// </summary>
 /// <remarks>
-/// <para>Made for vCPU threads: an event allocates nothing, never throws and costs some 100 ns; only when 64 KiB are full does it write.</para>
-/// <para>A write that fails (disk full, closed pipe) ends the log: <see cref="Failure"/> keeps the reason, and every event that did not surely
+/// <para>Made for vCPU threads: an event allocates nothing, never throws and costs some 100 ns; only when 64 KiB are full does it
+/// write.</para>
+/// <para>A write that fails (disk full, closed pipe) ends the log: <see cref="Failure"/> keeps the reason, and every event that did not
+/// surely
 /// reach the output is counted in <see cref="LostEvents"/>. The last line of such a file may be cut short.</para>
 /// </remarks>
 public sealed class EventLog : IDisposable
 {
     private const int BufferBytes = 64 * 1024;
 
-    // An event without text is shorter than this, so that a write ends at the end of a line.
-    private const int LineBytes = 512;
+    // An event without text and a piece together are shorter than this, so that a write ends at the end of a line.
+    private const int LineBytes = 1024;
 
     // The longest piece that is formatted without looking at the space left: a number, a name of a field, 64 escaped characters.
     private const int PieceBytes = 448;

@@ -4,4 +4,4 @@ namespace KvmSevVmm.Vmm;
 /// <param name="Index">The MSR's number.</param>
 /// <param name="Reads">How often the guest read it.</param>
 /// <param name="Writes">How often the guest wrote it.</param>
-public sealed record UnknownMsrCount(uint Index, ulong Reads, ulong Writes);
+public readonly record struct UnknownMsrCount(uint Index, ulong Reads, ulong Writes);

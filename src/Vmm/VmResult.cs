@@ -28,6 +28,9 @@ public sealed record VmResult
     /// <summary>What is known of a crash beside the reason, one line; null for nothing.</summary>
     public string? Detail { get; init; }
 
+    /// <summary>Registers and code of a guest that crashed, several lines for a person; null for none.</summary>
+    public string? CrashReport { get; init; }
+
     /// <summary>What failed, for <see cref="StopReason.None"/> and <see cref="StopReason.MonitorError"/>.</summary>
     public Exception? Failure { get; init; }
 

@@ -9,7 +9,7 @@ internal static class Verbs
     internal static readonly VerbGroup Root = new(
         null,
         "A virtual machine monitor for Linux KVM, made for AMD SEV guests: it knows which\nguest page is private and which is shared.",
-        [RunCommand.Verb, VersionCommand.Verb],
+        [RunCommand.Verb, DoctorCommand.Verb, VersionCommand.Verb],
         [
             new VerbGroup(
                 "map",

@@ -12,7 +12,9 @@ namespace KvmSevVmm.Cli.Output;
 internal static class StandardOutput
 {
     /// <summary>A stream over descriptor 1; writing to it throws <see cref="ClosedPipeException"/> once the reader has gone.</summary>
-    internal static Stream Open()
+    internal static Stream Open() => new StandardOutputStream(OpenUnnamed());
+
+    private static Stream OpenUnnamed()
     {
         FileStream file;
         try

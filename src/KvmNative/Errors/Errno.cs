@@ -29,6 +29,7 @@ public enum Errno
     ENXIO = 6,
 
     /// <summary>Argument list too long; from the CPUID and MSR ioctls: the list does not fit.</summary>
+    [CName("E2BIG")]
     E2BIG = 7,
 
     /// <summary>Bad file descriptor.</summary>

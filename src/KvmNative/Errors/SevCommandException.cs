@@ -41,7 +41,7 @@ public sealed class SevCommandException : KvmException
         {
             SevFirmwareStatus.Success => "",
             SevFirmwareStatus.NoFwCall => ", firmware NO_FW_CALL (-1)",
-            _ => ", firmware " + SevFirmwareStatusText.Name(status) + " (0x" + firmwareError.ToString("X2", CultureInfo.InvariantCulture) + ")",
+            _ => string.Create(CultureInfo.InvariantCulture, $", firmware {SevFirmwareStatusText.Name(status)} (0x{firmwareError:X2})"),
         };
         return new SevCommandException(call, number, status, hint, Format(call, number, firmware, hint ?? general));
     }

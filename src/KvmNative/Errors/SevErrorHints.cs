@@ -7,10 +7,10 @@ internal static class SevErrorHints
         = "Every ASID of this kind is in use: end another SEV guest; the firmware set-up divides them between SEV and SEV-ES.";
 
     private const string NoKind
-        = "The host has no ASIDs for this kind of guest: the firmware set-up gives them to the other kind, or kvm_amd was loaded without it.";
+        = "The host has no ASIDs for this kind of guest: the firmware set-up gives them to the other kind, or kvm_amd leaves it off.";
 
     private const string InitTwice
-        = "It must come once, before the first vCPU, on the VM type that it fits: Default for this command.";
+        = "It must come once, before the first vCPU, and on a VM of type Default.";
 
     private const string NeedsWrite = "Open /dev/sev for writing, as root.";
 
@@ -94,7 +94,7 @@ internal static class SevErrorHints
         new(
             "KVM_SEV_GET_ATTESTATION_REPORT",
             Errno.EIO,
-            "This firmware makes no such report: it needs an EPYC 7003 or newer.",
+            "This firmware makes no such reports.",
             SevFirmwareStatus.InvalidCommand),
 
         // SNP launch.
@@ -122,7 +122,7 @@ internal static class SevErrorHints
         new(
             "KVM_SEV_SNP_LAUNCH_UPDATE",
             Errno.EIO,
-            "A CPUID leaf is not what the firmware allows; it wrote the values that it expects into the page.",
+            "For the CPUID page: a leaf is not what the firmware allows; it wrote the values that it expects into the page.",
             SevFirmwareStatus.InvalidParam),
         new("KVM_SEV_SNP_LAUNCH_FINISH", Errno.EINVAL, "The launch must have begun, every vCPU exist, and the flags be zero."),
         new(

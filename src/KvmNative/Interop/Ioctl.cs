@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
 
 namespace KvmSevVmm.KvmNative.Interop;
@@ -106,11 +107,25 @@ internal static unsafe class Ioctl
         return value;
     }
 
-    /// <summary>The C name of a request: <c>IoctlNumbers.CreateVm</c> is KVM_CREATE_VM.</summary>
-    /// <param name="expression">The member of IoctlNumbers.</param>
-    internal static string NameOf(string expression)
+    /// <summary>Switches a capability on.</summary>
+    /// <param name="fd">The VM or vCPU.</param>
+    /// <param name="argument">The capability and its arguments.</param>
+    /// <exception cref="KvmException">The kernel refused; names the capability.</exception>
+    internal static void EnableCap(FdHandle fd, ref KvmEnableCap argument)
     {
-        StringBuilder name = new("KVM");
+        int errno = TryExchange(fd, IoctlNumbers.EnableCap, ref argument);
+        if (errno != 0)
+        {
+            throw KvmException.FromErrno($"KVM_ENABLE_CAP({NameOf(((KvmCap)argument.Cap).ToString(), "KVM_CAP")})", errno);
+        }
+    }
+
+    /// <summary>The C name of a request or capability: <c>IoctlNumbers.CreateVm</c> is KVM_CREATE_VM.</summary>
+    /// <param name="expression">The name in .NET's spelling; only what follows the last dot counts.</param>
+    /// <param name="prefix">What the C name begins with.</param>
+    internal static string NameOf(string expression, string prefix = "KVM")
+    {
+        StringBuilder name = new(prefix);
         foreach (char letter in expression.AsSpan(expression.LastIndexOf('.') + 1))
         {
             _ = char.IsUpper(letter) ? name.Append('_').Append(letter) : name.Append(char.ToUpperInvariant(letter));

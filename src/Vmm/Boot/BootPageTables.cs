@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Boot;
@@ -29,30 +30,32 @@ public static class BootPageTables
     {
         GuestLayout layout = memory.Layout;
         ulong encrypted = layout.CBitMask;
-        Gpa pml4 = new(GuestLayout.PageTablesAddress);
-        Gpa pointers = pml4 + GuestPage.Size;
-        Gpa directories = pointers + GuestPage.Size;
-        range = new GpaRange(pml4, PageCount * GuestPage.Size);
-        memory.Clear(range);
+        range = new GpaRange(new Gpa(GuestLayout.PageTablesAddress), PageCount * GuestPage.Size);
+        Span<ulong> tables = MemoryMarshal.Cast<byte, ulong>(memory.GetSpan(range.Start, PageCount * GuestPage.Size));
+        tables.Clear();
 
         // Accessed and dirty are set in advance, so that the processor has no reason to write here.
         const ulong TableFlags = Present | Writable | Accessed;
         const ulong PageFlags = Present | Writable | Accessed | Dirty | LargePage;
-        memory.Write(pml4, pointers.Value | TableFlags | encrypted);
-        for (uint i = 0; i < DirectoryCount; i++)
+        const ulong PointersAddress = GuestLayout.PageTablesAddress + GuestPage.Size;
+        tables[0] = PointersAddress | TableFlags | encrypted;
+
+        Span<ulong> pointers = tables[EntriesPerTable..];
+        for (int i = 0; i < DirectoryCount; i++)
         {
-            Gpa directory = directories + (i * GuestPage.Size);
-            memory.Write(pointers + (i * sizeof(ulong)), directory.Value | TableFlags | encrypted);
+            ulong directory = PointersAddress + ((ulong)(i + 1) * GuestPage.Size);
+            pointers[i] = directory | TableFlags | encrypted;
         }
 
-        for (uint i = 0; i < DirectoryCount * EntriesPerTable; i++)
+        // The directories lie side by side, so that they are one array of all 2 MiB pages.
+        Span<ulong> pages = tables[(2 * EntriesPerTable)..];
+        for (int i = 0; i < pages.Length; i++)
         {
             // RAM below 4 GiB is one range from address 0, so the page holds RAM exactly if its start does.
-            Gpa page = new((ulong)i << LargePageShift);
-            ulong entry = page.Value | PageFlags | (layout.LowRam.Contains(page) ? encrypted : 0);
-            memory.Write(directories + (i * sizeof(ulong)), entry);
+            ulong page = (ulong)i << LargePageShift;
+            pages[i] = page | PageFlags | (page < layout.LowRam.End.Value ? encrypted : 0);
         }
 
-        return pml4.Value | encrypted;
+        return GuestLayout.PageTablesAddress | encrypted;
     }
 }

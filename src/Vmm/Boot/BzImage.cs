@@ -47,9 +47,6 @@ public sealed class BzImage : KernelImage
         return new KernelPlacement(BootProtocol.Linux64, image.Start + EntryOffset, [segment], end);
     }
 
-    private static string DescribeLack(ulong end, GuestLayout layout) =>
-        $"the kernel needs RAM up to 0x{end:x}, but RAM ends at {layout.LowRam.End}; {(end + (1 << 20) - 1) >> 20} MiB would do";
-
     /// <summary>Where the decompressor puts the kernel, which it does before it looks at the memory map or at the initrd.</summary>
     private GpaRange GetRunRange(GuestLayout layout)
     {
@@ -63,7 +60,8 @@ public sealed class BzImage : KernelImage
 
         if (start < GuestLayout.ExtendedMemoryStart || !layout.LowRam.Contains(new Gpa(start)))
         {
-            throw Source.Invalid("pref_address", $"the kernel would run at 0x{start:x}; RAM for it is {GpaRange.FromBounds(GuestLayout.ExtendedMemoryStart, layout.LowRam.End.Value)}");
+            GpaRange usable = GpaRange.FromBounds(GuestLayout.ExtendedMemoryStart, layout.LowRam.End.Value);
+            throw Source.Invalid("pref_address", $"the kernel would run at 0x{start:x}; RAM for it is {usable}");
         }
 
         GpaRange run = new(new Gpa(start), _header.InitSize);

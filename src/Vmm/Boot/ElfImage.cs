@@ -115,9 +115,7 @@ public sealed class ElfImage : KernelImage
             }
             else if (!layout.HighRam.Contains(range))
             {
-                throw Source.Invalid(
-                    segment.Name(layout.LowRam.Contains(range.Start) ? "p_memsz" : "p_paddr"),
-                    $"the segment {range} does not lie in RAM, which is {string.Join(" and ", layout.RamRanges)}");
+                throw DoesNotFit(segment, layout);
             }
 
             segments.Add(new ImageSegment(segment.FileOffset, segment.FileSize, range, segment.Name("p_filesz")));
@@ -128,6 +126,15 @@ public sealed class ElfImage : KernelImage
         return layout.LowRam.Contains(new Gpa(entry))
             ? new KernelPlacement(protocol, new Gpa(entry), segments, new Gpa(GuestPage.RoundUp(end)))
             : throw Source.Invalid("e_entry", $"0x{entry:x} lies above 4 GiB, which the boot page tables do not map");
+    }
+
+    private InvalidInputException DoesNotFit(ElfSegment segment, GuestLayout layout)
+    {
+        static bool IsBelowHole(ElfSegment segment) => segment.PhysicalRange.End.Value <= GuestLayout.MmioHoleStart;
+        string problem = IsBelowHole(segment)
+            ? DescribeLack(_segments.Last(IsBelowHole).PhysicalRange.End.Value, layout)
+            : $"the segment {segment.PhysicalRange} does not lie in RAM, which is {string.Join(" and ", layout.RamRanges)}";
+        return Source.Invalid(segment.Name(layout.LowRam.Contains(segment.PhysicalRange.Start) ? "p_memsz" : "p_paddr"), problem);
     }
 
     private static void CheckHeader(ImageSource source, ReadOnlySpan<byte> header)

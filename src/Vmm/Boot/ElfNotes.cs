@@ -22,7 +22,9 @@ internal static class ElfNotes
     {
         if (segment.FileSize > MaxNotesSize)
         {
-            throw source.Invalid(segment.Name("p_filesz"), $"0x{segment.FileSize:x} bytes of notes are more than the {MaxNotesSize} that are read");
+            throw source.Invalid(
+                segment.Name("p_filesz"),
+                $"0x{segment.FileSize:x} bytes of notes are more than the 0x{MaxNotesSize:x} that are read");
         }
 
         Span<byte> buffer = stackalloc byte[MaxNotesSize];

@@ -35,7 +35,7 @@ internal sealed class FileImageSource : ImageSource
             throw new InvalidInputException(path, "file type", $"is {type}; a regular file is needed");
         }
 
-        SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        SafeFileHandle file = File.OpenHandle(path);
         try
         {
             return new FileImageSource(path, (ulong)RandomAccess.GetLength(file), file);
@@ -47,7 +47,8 @@ internal sealed class FileImageSource : ImageSource
         }
     }
 
-    private protected override int Read(Span<byte> destination, ulong offset) => RandomAccess.Read(_file, destination, checked((long)offset));
+    private protected override int Read(Span<byte> destination, ulong offset) =>
+        RandomAccess.Read(_file, destination, checked((long)offset));
 
     private static string? DescribeWrongType(FilePermissions mode) => (mode & FilePermissions.S_IFMT) switch
     {

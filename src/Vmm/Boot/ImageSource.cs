@@ -2,7 +2,7 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Boot;
 
-/// <summary>A file that is loaded into a guest: read piece by piece, straight to where the bytes belong, never as a whole into the managed heap.</summary>
+/// <summary>A file that is loaded into a guest: read straight to where its bytes belong, never as a whole into the managed heap.</summary>
 public abstract class ImageSource : IDisposable
 {
     // A span cannot be longer than 2^31 - 1 bytes, and one read of this size costs no more than many small ones.

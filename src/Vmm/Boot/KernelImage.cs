@@ -81,6 +81,13 @@ public abstract class KernelImage : IDisposable
     /// <exception cref="InvalidInputException">It does not fit.</exception>
     internal abstract KernelPlacement Place(GuestLayout layout);
 
+    /// <summary>Says how much RAM a kernel needs that does not fit.</summary>
+    /// <param name="end">Behind the last byte below 4 GiB that it needs.</param>
+    /// <param name="layout">The machine's layout.</param>
+    private protected static string DescribeLack(ulong end, GuestLayout layout) =>
+        $"the kernel needs RAM up to 0x{end:x}, but RAM ends at {layout.LowRam.End}; "
+        + $"--memory must be at least {(end + (1 << 20) - 1) >> 20}M";
+
     /// <summary>Reads the kernel into RAM.</summary>
     /// <param name="memory">The guest's RAM.</param>
     /// <param name="placement">What <see cref="Place"/> decided for this RAM.</param>

@@ -21,13 +21,13 @@ public sealed class LoadedImage
     /// <summary>The initrd's exact place; empty without an initrd.</summary>
     public GpaRange Initrd { get; }
 
-    /// <summary>Everything that was loaded, in the order in which a launch measures it; also labels for the encryption-status map.</summary>
+    /// <summary>Everything that was loaded, in the order in which a launch measures it; also labels for the status map.</summary>
     public IReadOnlyList<LoadedPiece> Measured { get; }
 
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
     /// <param name="boot">What to boot.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
-    /// <exception cref="InvalidInputException">A file or the command line cannot be booted in this machine; names the field. RAM may have been written.</exception>
+    /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     /// <exception cref="FileNotFoundException">A file does not exist.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
     public static LoadedImage Load(BootConfig boot, GuestMemory memory)
@@ -42,7 +42,7 @@ public sealed class LoadedImage
     /// <param name="initrd">The initrd, or null; stays the caller's.</param>
     /// <param name="commandLine">The command line, as the user wrote it.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
-    /// <exception cref="InvalidInputException">A file or the command line cannot be booted in this machine; names the field. RAM may have been written.</exception>
+    /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     public static LoadedImage Load(KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory)
     {
         // Everything is decided before anything is written.

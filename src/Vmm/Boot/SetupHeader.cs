@@ -107,7 +107,7 @@ internal sealed class SetupHeader
         {
             throw source.Invalid(
                 "jump",
-                $"puts the header's end at 0x{end:x}; 0x{BootParams.SetupHeaderLeastEnd:x} to 0x{BootParams.SetupHeaderMostEnd:x} are possible");
+                $"puts the header's end at 0x{end:x}, outside 0x{BootParams.SetupHeaderLeastEnd:x} to 0x{BootParams.SetupHeaderMostEnd:x}");
         }
 
         return end;

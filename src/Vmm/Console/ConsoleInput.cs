@@ -5,8 +5,9 @@ namespace KvmSevVmm.Vmm.Console;
 /// <summary>Carries what the user types to the guest's serial port, by way of one thread, "console-in", and a bounded buffer.</summary>
 /// <remarks>
 /// <para>On a terminal Ctrl-A starts a command, as in QEMU: X ends the machine, A sends Ctrl-A itself, B a break, H shows help.</para>
-/// <para>The guest takes bytes at its own speed, at each <see cref="ISerialInput.InputReady"/>; nothing is lost while it does. When it has taken none for
-/// <see cref="StallLimit"/> with the buffer full, input from a terminal is read on for the sake of Ctrl-A X, and dropped. Other input waits.</para>
+/// <para>The guest takes bytes at its own speed, at each <see cref="ISerialInput.InputReady"/>; nothing is lost while it does. When it has
+/// taken none for <see cref="StallLimit"/> with the buffer full, input from a terminal is read on for the sake of Ctrl-A X, and dropped.
+/// Other input waits.</para>
 /// </remarks>
 public sealed class ConsoleInput : IDisposable
 {
@@ -14,7 +15,8 @@ public sealed class ConsoleInput : IDisposable
     public const int Capacity = 64 * 1024;
 
     private const byte ControlA = 0x01;
-    private const string Help = "\r\nCtrl-A H  this help\r\nCtrl-A X  end the machine\r\nCtrl-A B  send a break\r\nCtrl-A A  send Ctrl-A\r\n";
+    private const string Help = "\r\nCtrl-A H  this help\r\nCtrl-A X  end the machine\r\n"
+        + "Ctrl-A B  send a break\r\nCtrl-A A  send Ctrl-A\r\n";
     private static readonly TimeSpan DisposeTimeout = TimeSpan.FromSeconds(1);
 
     private readonly object _gate = new(); // a monitor: the thread waits on it
@@ -30,7 +32,8 @@ public sealed class ConsoleInput : IDisposable
     private bool _isStalled;
     private bool _isCommand;
 
-    /// <summary>Makes the input and takes the serial port's <see cref="ISerialInput.InputReady"/>; <see cref="Start"/> starts its thread.</summary>
+    /// <summary>Makes the input and takes the serial port's <see cref="ISerialInput.InputReady"/>; <see cref="Start"/> starts its
+    /// thread.</summary>
     /// <param name="source">Where bytes come from.</param>
     /// <param name="serial">Where they go.</param>
     /// <param name="machine">Asked to stop by Ctrl-A X.</param>

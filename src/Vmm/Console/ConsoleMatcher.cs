@@ -6,10 +6,11 @@ namespace KvmSevVmm.Vmm.Console;
 
 /// <summary>Waits for a regular expression in the guest's console (<c>--until</c>).</summary>
 /// <remarks>
-/// <para>It looks at text as a reader sees it: UTF-8 decoded (what is invalid becomes U+FFFD), escape sequences and carriage returns taken out, one line at a time, and the
-/// line that has begun too, so that a prompt matches. <c>$</c> therefore also matches at the end of what has arrived so far.</para>
-/// <para>A line may be longer than <see cref="MaxLineLength"/>: then its older half is forgotten, so a match of up to half that length is found anywhere in it, and <c>^</c>
-/// still means the line's true start. Fed from one thread; the properties may be read from any.</para>
+/// <para>It looks at text as a reader sees it: UTF-8 decoded (what is invalid becomes U+FFFD), escape sequences and carriage returns taken
+/// out, one line at a time, and the line that has begun too, so that a prompt matches. <c>$</c> therefore also matches at the end of what
+/// has arrived so far.</para>
+/// <para>A line may be longer than <see cref="MaxLineLength"/>: then its older half is forgotten, so a match of up to half that length is
+/// found anywhere in it, and <c>^</c> still means the line's true start. Fed from one thread; the properties may be read from any.</para>
 /// </remarks>
 public sealed class ConsoleMatcher
 {

@@ -5,8 +5,9 @@ namespace KvmSevVmm.Vmm.Console;
 
 /// <summary>Carries the guest's console from vCPU threads to a stream, by way of a bounded buffer and one thread, "console-out".</summary>
 /// <remarks>
-/// A reader that stops reading fills the buffer; then <see cref="TryWrite"/> says no and the guest's serial port waits, but no vCPU. A reader that is gone (EPIPE)
-/// or a full disk ends the writing for good: from then on output is dropped and counted, and the guest goes on. The matcher sees all output in any case.
+/// A reader that stops reading fills the buffer; then <see cref="TryWrite"/> says no and the guest's serial port waits, but no vCPU. A
+/// reader that is gone (EPIPE) or a full disk ends the writing for good: from then on output is dropped and counted, and the guest goes
+/// on. The matcher sees all output in any case.
 /// </remarks>
 public sealed class ConsoleOutput : ISerialOutput, IDisposable
 {
@@ -56,7 +57,8 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
     /// <summary>Bytes that the stream has taken.</summary>
     public long WrittenBytes => Interlocked.Read(ref _writtenBytes);
 
-    /// <summary>Bytes that were dropped because the stream had failed or the console was stopped; of the chunk during which it failed, all.</summary>
+    /// <summary>Bytes that were dropped because the stream had failed or the console was stopped; of the chunk during which it failed,
+    /// all.</summary>
     public long DroppedBytes => Interlocked.Read(ref _droppedBytes);
 
     /// <summary>Why the stream takes no more, or null while it does.</summary>
@@ -108,7 +110,8 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
     }
 
     /// <summary>Writes what still waits and ends the thread. What the guest sends afterwards is dropped. Idempotent.</summary>
-    /// <param name="timeout">How long to wait for a reader that does not read; its bytes are then dropped, and the thread is left to the end of the process.</param>
+    /// <param name="timeout">How long to wait for a reader that does not read; its bytes are then dropped, and the thread is left to the
+    /// end of the process.</param>
     /// <returns>True if all was written (or dropped earlier, by a failed stream).</returns>
     public bool Stop(TimeSpan timeout)
     {

@@ -1,9 +1,11 @@
 namespace KvmSevVmm.Vmm.Console;
 
-/// <summary>Takes terminal control out of console output, so that text can be compared: escape sequences and carriage returns go, all else stays.</summary>
+/// <summary>Takes terminal control out of console output, so that text can be compared: escape sequences and carriage returns go, all else
+/// stays.</summary>
 /// <remarks>
-/// Source: ECMA-48, in its 7-bit form. A sequence may be cut anywhere between two calls. CSI is <c>ESC [ … final</c>; OSC, DCS, SOS, PM and APC run to BEL or
-/// <c>ESC \</c>; the rest is <c>ESC intermediate… final</c>. A line feed ends any of them, so that a torn sequence hides at most one line.
+/// Source: ECMA-48, in its 7-bit form. A sequence may be cut anywhere between two calls. CSI is <c>ESC [ … final</c>; OSC, DCS, SOS, PM
+/// and APC run to BEL or <c>ESC \</c>; the rest is <c>ESC intermediate… final</c>. A line feed ends any of them, so that a torn sequence
+/// hides at most one line.
 /// </remarks>
 internal sealed class ConsoleTextFilter
 {

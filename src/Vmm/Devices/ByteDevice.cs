@@ -1,6 +1,7 @@
 namespace KvmSevVmm.Vmm.Devices;
 
-/// <summary>A device with an 8-bit data path: a wider access reaches it as single bytes at rising offsets, as the ISA bus does it.</summary>
+/// <summary>A device with an 8-bit data path: a wider access reaches it as single bytes at rising offsets, as the ISA bus does
+/// it.</summary>
 public abstract class ByteDevice : IBusDevice
 {
     /// <inheritdoc/>

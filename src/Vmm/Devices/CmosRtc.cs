@@ -2,10 +2,11 @@ namespace KvmSevVmm.Vmm.Devices;
 
 /// <summary>The PC's clock and CMOS RAM: an MC146818 behind an index and a data port.</summary>
 /// <remarks>
-/// <para>Source: Motorola MC146818A; the CMOS layout of PC BIOSes. The clock shows the host's UTC plus an offset that the guest sets by writing the time. It runs without a
-/// timer of its own: flags are worked out when register C is read, and it raises no interrupt (no IRQ 8), so ACPI tables must not promise one.</para>
-/// <para>Registers are held while B.SET is 1, while the divider is in reset, and while they hold no date that exists, as between two writes of a change from 31
-/// January to 28 February. UIP announces the next second 244 µs ahead.</para>
+/// <para>Source: Motorola MC146818A; the CMOS layout of PC BIOSes. The clock shows the host's UTC plus an offset that the guest sets by
+/// writing the time. It runs without a timer of its own: flags are worked out when register C is read, and it raises no interrupt (no IRQ
+/// 8), so ACPI tables must not promise one.</para>
+/// <para>Registers are held while B.SET is 1, while the divider is in reset, and while they hold no date that exists, as between two
+/// writes of a change from 31 January to 28 February. UIP announces the next second 244 µs ahead.</para>
 /// </remarks>
 public sealed class CmosRtc : ByteDevice
 {
@@ -250,17 +251,20 @@ public sealed class CmosRtc : ByteDevice
         }
 
         int rate = _cmos[RegisterA] & 0x0F;
-        if (rate != 0 && now / PeriodTicks(rate) > last / PeriodTicks(rate))
+        if (rate != 0 && CountPeriods(now, rate) > CountPeriods(last, rate))
         {
             _flags |= PeriodicFlag;
         }
     }
 
-    /// <summary>Whether the alarm registers match a second in (<paramref name="last"/>, <paramref name="now"/>], both counted from year 1.</summary>
+    /// <summary>Whether the alarm registers match a second in (<paramref name="last"/>, <paramref name="now"/>], both counted from year
+    /// 1.</summary>
     private bool HasAlarmBetween(long last, long now)
     {
         const long Day = 24 * 60 * 60;
-        if (!TryGetAlarm(SecondsAlarm, out int second) || !TryGetAlarm(MinutesAlarm, out int minute) || !TryGetAlarm(HoursAlarm, out int hour))
+        if (!TryGetAlarm(SecondsAlarm, out int second)
+            || !TryGetAlarm(MinutesAlarm, out int minute)
+            || !TryGetAlarm(HoursAlarm, out int hour))
         {
             return false;
         }
@@ -306,8 +310,14 @@ public sealed class CmosRtc : ByteDevice
         return register == HoursAlarm ? Format.TryDecodeHour(value, out number) : Format.TryDecode(value, out number) && number <= 59;
     }
 
-    /// <summary>The periodic rate: 2^(rate - 1) / 32768 s, but rates 1 and 2 are those of 8 and 9.</summary>
-    private static long PeriodTicks(int rate) => TimeSpan.TicksPerSecond * (1L << ((rate < 3 ? rate + 7 : rate) - 1)) / 32768;
+    /// <summary>Periods of the given rate that had ended by a moment. Rate 3 is 8192 Hz, each further one half of that; 1 and 2 are like 8
+    /// and 9.</summary>
+    private static long CountPeriods(long ticks, int rate)
+    {
+        long perSecond = 32768L >> ((rate < 3 ? rate + 7 : rate) - 1);
+        (long seconds, long rest) = Math.DivRem(ticks, TimeSpan.TicksPerSecond);
+        return (seconds * perSecond) + (rest * perSecond / TimeSpan.TicksPerSecond);
+    }
 
     private static long Modulo(long value, long divisor) => ((value % divisor) + divisor) % divisor;
 }

@@ -19,7 +19,8 @@ public sealed class DebugExit : IBusDevice
 
     /// <summary>Ends the machine.</summary>
     /// <param name="offset">Of no importance.</param>
-    /// <param name="data">The guest's number; of more than 4 bytes the lowest 4 count, and a dword of 2^31 or more arrives as a negative number.</param>
+    /// <param name="data">The guest's number; of more than 4 bytes the lowest 4 count, and a dword of 2^31 or more arrives as a negative
+    /// number.</param>
     public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
         Span<byte> code = stackalloc byte[sizeof(int)];

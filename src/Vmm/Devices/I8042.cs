@@ -2,9 +2,9 @@ namespace KvmSevVmm.Vmm.Devices;
 
 /// <summary>The PC keyboard controller: self test, a keyboard that answers, no mouse, and the reset line.</summary>
 /// <remarks>
-/// <para>Source: IBM PC AT Technical Reference (8042); Linux drivers/input/serio/i8042.c for what a driver tries. Every command is done at once, so the input
-/// buffer is never full, and everything that a probe waits for is there at its first look. The auxiliary port is absent in the way that ends
-/// a probe soonest: its loop command answers as keyboard data and its test reports a stuck clock.</para>
+/// <para>Source: IBM PC AT Technical Reference (8042); Linux drivers/input/serio/i8042.c for what a driver tries. Every command is done at
+/// once, so the input buffer is never full, and everything that a probe waits for is there at its first look. The auxiliary port is absent
+/// in the way that ends a probe soonest: its loop command answers as keyboard data and its test reports a stuck clock.</para>
 /// <para>The two ports do not adjoin (0x61 belongs to the timer), so each is a device of its own.</para>
 /// </remarks>
 public sealed class I8042

@@ -1,7 +1,8 @@
 namespace KvmSevVmm.Vmm.Devices;
 
 /// <summary>A device that answers accesses in a window of a bus.</summary>
-/// <remarks>Called on a vCPU thread: short, no blocking, no allocation. Several vCPUs may call at once; the device locks for itself.</remarks>
+/// <remarks>Called on a vCPU thread: short, no blocking, no allocation. Several vCPUs may call at once; the device locks for
+/// itself.</remarks>
 public interface IBusDevice
 {
     /// <summary>Answers a read.</summary>

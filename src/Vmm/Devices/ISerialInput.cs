@@ -3,7 +3,8 @@ namespace KvmSevVmm.Vmm.Devices;
 /// <summary>A serial port as the one who types sees it.</summary>
 public interface ISerialInput
 {
-    /// <summary>Told when the guest has read everything, after <see cref="Receive"/> had to refuse bytes. Called on a vCPU thread: short, no allocation.</summary>
+    /// <summary>Told when the guest has read everything, after <see cref="Receive"/> had to refuse bytes. Called on a vCPU thread: short,
+    /// no allocation.</summary>
     Action? InputReady { get; set; }
 
     /// <summary>Offers bytes to the guest; never blocks.</summary>

@@ -4,11 +4,12 @@ namespace KvmSevVmm.Vmm.Devices;
 
 /// <summary>An address space of devices: the I/O ports, or the guest-physical addresses that are not RAM.</summary>
 /// <remarks>
-/// <para>Devices are registered while the machine is built; the first access (or <see cref="Freeze"/>) closes the list. From then on the bus is
-/// read-only, takes no lock and allocates nothing, so that every vCPU thread may use it at once.</para>
-/// <para>An access that lies within one window reaches its device whole. Any other access is done byte by byte, from the lowest address up: each byte goes to the window
-/// that holds it, and a byte that no window holds reads 0xFF or is dropped. So does an ISA bus with 8-bit devices, and so does QEMU at the border
-/// of a region. The same holds for lengths that are no power of two, which KVM makes of an MMIO access across a page border.</para>
+/// <para>Devices are registered while the machine is built; the first access (or <see cref="Freeze"/>) closes the list. From then on the
+/// bus is read-only, takes no lock and allocates nothing, so that every vCPU thread may use it at once.</para>
+/// <para>An access that lies within one window reaches its device whole. Any other access is done byte by byte, from the lowest address
+/// up: each byte goes to the window that holds it, and a byte that no window holds reads 0xFF or is dropped. So does an ISA bus with 8-bit
+/// devices, and so does QEMU at the border of a region. The same holds for lengths that are no power of two, which KVM makes of an MMIO
+/// access across a page border.</para>
 /// </remarks>
 public sealed class IoBus
 {
@@ -76,7 +77,8 @@ public sealed class IoBus
     /// <param name="address">Port or guest-physical address of the first byte.</param>
     /// <param name="isWrite">True for a write.</param>
     /// <param name="data">1 to 8 bytes, little-endian: what is written, or room for what is read, which is always filled.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="data"/> is empty or longer than 8 bytes: a bug of the caller.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="data"/> is empty or longer than 8 bytes: a bug of the
+    /// caller.</exception>
     public void Access(ulong address, bool isWrite, Span<byte> data)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(data.Length - 1, nameof(data));
@@ -102,7 +104,8 @@ public sealed class IoBus
     /// <param name="isWrite">True for OUTS.</param>
     /// <param name="size">Bytes of one access: 1, 2 or 4.</param>
     /// <param name="data">A whole number of accesses, in order.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is not 1 to 8, or does not divide the length: a bug of the caller.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is not 1 to 8, or does not divide the length: a bug of the
+    /// caller.</exception>
     public void AccessRepeated(ulong port, bool isWrite, int size, Span<byte> data)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);

@@ -1,9 +1,11 @@
 namespace KvmSevVmm.Vmm.Devices;
 
-/// <summary>The reset control register at 0xCF9, in the ports 0xCF8–0xCFF that it shares with PCI configuration, which this machine does not have.</summary>
+/// <summary>The reset control register at 0xCF9, in the ports 0xCF8–0xCFF that it shares with PCI configuration, which this machine does
+/// not have.</summary>
 /// <remarks>
-/// Source: Intel PIIX3 and ICH datasheets, "RST_CNT". Only an access of one byte at 0xCF9 is the register's: a dword at 0xCF8 is a PCI configuration address, whose
-/// second byte is a device and function number and must never reset the machine. Everything else reads ones: no PCI.
+/// Source: Intel PIIX3 and ICH datasheets, "RST_CNT". Only an access of one byte at 0xCF9 is the register's: a dword at 0xCF8 is a PCI
+/// configuration address, whose second byte is a device and function number and must never reset the machine. Everything else reads ones:
+/// no PCI.
 /// </remarks>
 public sealed class ResetPort : IBusDevice
 {

@@ -1,13 +1,18 @@
+using static KvmSevVmm.Vmm.Devices.SerialBits;
+
 namespace KvmSevVmm.Vmm.Devices;
 
 /// <summary>A 16550A UART: eight byte registers, two FIFOs, one interrupt.</summary>
 /// <remarks>
-/// <para>Source: National Semiconductor PC16550D. The line has no speed: a byte is sent when the output takes it, and the four character times that the
-/// receive timeout waits are over at once. So a received byte interrupts at once: as "data available" from the trigger level on, as "timeout" below it.
-/// The word length in LCR does not cut bytes, and DTR and RTS reach nobody. The peer holds CTS, DSR and DCD asserted.</para>
-/// <para>The interrupt line is that of a PC: MCR.OUT2 gates it, in loopback mode too (as in Super-I/O chips), so that a driver can test its interrupt there.
-/// PC interrupts are edges; where the chip would lower the line for a moment and raise it again, this one does too.</para>
-/// <para>When the output is full, bytes wait in the transmit FIFO, THRE stays 0 and nothing else stops. Bytes that a guest writes into a full FIFO are lost, and counted.</para>
+/// <para>Source: National Semiconductor PC16550D. The line has no speed: a byte is sent when the output takes it, and the four character
+/// times that the receive timeout waits are over at once. So a received byte interrupts at once: as "data available" from the trigger
+/// level on, as "timeout" below it. The word length in LCR does not cut bytes, and DTR and RTS reach nobody. The peer holds CTS, DSR and
+/// DCD asserted.</para>
+/// <para>The interrupt line is that of a PC: MCR.OUT2 gates it, in loopback mode too (as in Super-I/O chips), so that a driver can test
+/// its interrupt there. PC interrupts are edges; where the chip would lower the line for a moment and raise it again, this one does
+/// too.</para>
+/// <para>When the output is full, bytes wait in the transmit FIFO, THRE stays 0 and nothing else stops. Bytes that a guest writes into a
+/// full FIFO are lost, and counted.</para>
 /// </remarks>
 public sealed class Serial16550 : ByteDevice, ISerialInput
 {
@@ -20,46 +25,16 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
     /// <summary>Ports it occupies.</summary>
     public const int WindowLength = 8;
 
-    private const byte IerReceive = 0x01;
-    private const byte IerTransmit = 0x02;
-    private const byte IerLineStatus = 0x04;
-    private const byte IerModemStatus = 0x08;
-    private const byte IirNone = 0x01;
-    private const byte IirModemStatus = 0x00;
-    private const byte IirTransmit = 0x02;
-    private const byte IirReceive = 0x04;
-    private const byte IirLineStatus = 0x06;
-    private const byte IirTimeout = 0x0C;
-    private const byte IirFifoEnabled = 0xC0;
-    private const byte FcrEnable = 0x01;
-    private const byte FcrClearReceive = 0x02;
-    private const byte FcrClearTransmit = 0x04;
-    private const byte LcrBreak = 0x40;
-    private const byte LcrDlab = 0x80;
-    private const byte McrOut2 = 0x08;
-    private const byte McrLoop = 0x10;
-    private const byte LsrDataReady = 0x01;
-    private const byte LsrOverrun = 0x02;
-    private const byte LsrBreak = 0x10;
-    private const byte LsrThre = 0x20;
-    private const byte LsrTemt = 0x40;
-    private const byte LsrFifoError = 0x80;
-    private const byte MsrRing = 0x40;
-    private const byte MsrTrailingRing = 0x04;
-    private const byte MsrPeerReady = 0xB0; // DCD, DSR, CTS
-
     private readonly Lock _lock = new();
     private readonly IInterruptLine _interrupt;
     private readonly ISerialOutput _output;
     private readonly SerialFifo _receive = new();
     private readonly SerialFifo _transmit = new();
+    private readonly SerialModem _modem = new();
     private long _lostOutputBytes;
     private ushort _divisor = 1;
     private byte _interruptEnable;
     private byte _lineControl;
-    private byte _modemControl;
-    private byte _modemLines = MsrPeerReady;
-    private byte _modemDeltas;
     private byte _scratch;
     private int _triggerLevel = 1;
     private bool _isFifoEnabled;
@@ -85,8 +60,6 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
     /// <summary>Bytes lost because the guest wrote them although THRE said no, or cleared the FIFO that they waited in.</summary>
     public long LostOutputBytes => Interlocked.Read(ref _lostOutputBytes);
 
-    private bool IsLoopback => (_modemControl & McrLoop) != 0;
-
     private int Capacity => _isFifoEnabled ? SerialFifo.Size : 1;
 
     /// <inheritdoc/>
@@ -95,7 +68,7 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
         lock (_lock)
         {
             int accepted = 0;
-            while (accepted < data.Length && !IsLoopback && _receive.Count < Capacity)
+            while (accepted < data.Length && !_modem.IsLoopback && _receive.Count < Capacity)
             {
                 _receive.Push(data[accepted++]);
             }
@@ -111,7 +84,7 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
     {
         lock (_lock)
         {
-            if (IsLoopback || _receive.Count == Capacity)
+            if (_modem.IsLoopback || _receive.Count == Capacity)
             {
                 return false;
             }
@@ -136,9 +109,9 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
                 1 => (_lineControl & LcrDlab) != 0 ? (byte)(_divisor >> 8) : _interruptEnable,
                 2 => ReadInterruptIdentification(),
                 3 => _lineControl,
-                4 => _modemControl,
+                4 => _modem.Control,
                 5 => ReadLineStatus(),
-                6 => ReadModemStatus(),
+                6 => _modem.ReadStatus(),
                 _ => _scratch,
             };
             UpdateInterrupt();
@@ -181,7 +154,7 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
                     WriteLineControl(value);
                     break;
                 case 4:
-                    WriteModemControl(value);
+                    _modem.WriteControl(value);
                     break;
                 case 7:
                     _scratch = value;
@@ -274,13 +247,6 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
         return status;
     }
 
-    private byte ReadModemStatus()
-    {
-        byte status = (byte)(_modemLines | _modemDeltas);
-        _modemDeltas = 0;
-        return status;
-    }
-
     private void Transmit(byte value)
     {
         _isThrePending = false;
@@ -290,7 +256,7 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
             LowerLineUnlessOtherwisePending();
         }
 
-        if (IsLoopback)
+        if (_modem.IsLoopback)
         {
             Loop(value, 0);
             _isThrePending = true;
@@ -367,30 +333,10 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
     {
         bool isBreakStart = (value & ~_lineControl & LcrBreak) != 0;
         _lineControl = value;
-        if (isBreakStart && IsLoopback)
+        if (isBreakStart && _modem.IsLoopback)
         {
             Loop(0, LsrBreak);
         }
-    }
-
-    private void WriteModemControl(byte value)
-    {
-        _modemControl = (byte)(value & 0x1F);
-        byte lines = MsrPeerReady;
-        if (IsLoopback)
-        {
-            // RTS to CTS, DTR to DSR, OUT1 to RI, OUT2 to DCD.
-            lines = (byte)(((value & 0x02) << 3) | ((value & 0x01) << 5) | ((value & 0x0C) << 4));
-        }
-
-        byte changed = (byte)((lines ^ _modemLines) >> 4);
-        if ((changed & MsrTrailingRing) != 0 && (lines & MsrRing) != 0)
-        {
-            changed &= unchecked((byte)~MsrTrailingRing); // only the end of a ring counts
-        }
-
-        _modemDeltas |= changed;
-        _modemLines = lines;
     }
 
     private byte IdentifyInterrupt()
@@ -410,12 +356,12 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
             return IirTransmit;
         }
 
-        return (_interruptEnable & IerModemStatus) != 0 && _modemDeltas != 0 ? IirModemStatus : IirNone;
+        return (_interruptEnable & IerModemStatus) != 0 && _modem.HasChanged ? IirModemStatus : IirNone;
     }
 
     private void UpdateInterrupt()
     {
-        bool isPending = (_modemControl & McrOut2) != 0 && IdentifyInterrupt() != IirNone;
+        bool isPending = _modem.IsInterruptEnabled && IdentifyInterrupt() != IirNone;
         if (isPending != _isAsserted)
         {
             _isAsserted = isPending;
@@ -443,7 +389,7 @@ public sealed class Serial16550 : ByteDevice, ISerialInput
     private bool TakeInputReady()
     {
         // When everything has been read, not at every byte: the next burst then fills the FIFO and makes one interrupt.
-        bool isReady = _hasRefusedInput && !IsLoopback && _receive.Count == 0;
+        bool isReady = _hasRefusedInput && !_modem.IsLoopback && _receive.Count == 0;
         _hasRefusedInput &= !isReady;
         return isReady;
     }

@@ -6,7 +6,8 @@ namespace KvmSevVmm.Vmm.Memory;
 /// <param name="Value">The address in bytes.</param>
 public readonly record struct Gpa(ulong Value) : IComparable<Gpa>
 {
-    /// <summary>The address <paramref name="offset"/> bytes further; wraps like unsigned arithmetic, so check ranges with <see cref="GpaRange"/>.</summary>
+    /// <summary>The address <paramref name="offset"/> bytes further.</summary>
+    /// <remarks>Wraps like unsigned arithmetic, so check ranges with <see cref="GpaRange"/>.</remarks>
     /// <param name="gpa">The start.</param>
     /// <param name="offset">Bytes.</param>
     public static Gpa operator +(Gpa gpa, ulong offset) => new(unchecked(gpa.Value + offset));

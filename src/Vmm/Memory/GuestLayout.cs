@@ -2,7 +2,7 @@ using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Memory;
 
-/// <summary>Where everything lies in the guest's physical address space: every fixed address of the monitor, and the RAM ranges of one machine.</summary>
+/// <summary>Where everything lies in the guest's physical address space: all fixed addresses, and the RAM ranges of one machine.</summary>
 /// <remarks>
 /// <code>
 /// 0x0000_6000  GDT                         (one page)
@@ -104,7 +104,7 @@ public sealed class GuestLayout
     /// <param name="memoryBytes">RAM in bytes, as the user asked for.</param>
     /// <param name="physicalAddressBits">The guest's physical address width (CPUID 0x80000008 EAX[7:0]), 33 to 52 bits.</param>
     /// <param name="mode">What protects the memory; <see cref="SevMode.Simulated"/> needs a C-bit inside the address width.</param>
-    /// <param name="cBitPosition">The C-bit's position; must be given with encryption and is ignored with <see cref="SevMode.None"/>.</param>
+    /// <param name="cBitPosition">The C-bit's position; needed with encryption, ignored with <see cref="SevMode.None"/>.</param>
     /// <exception cref="InvalidInputException">The memory size or the C-bit position cannot work.</exception>
     public static GuestLayout Create(ulong memoryBytes, int physicalAddressBits, SevMode mode = SevMode.None, int? cBitPosition = null)
     {

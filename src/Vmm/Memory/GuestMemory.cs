@@ -37,7 +37,7 @@ public sealed class GuestMemory : IDisposable
     /// <summary>Every range of RAM, ascending.</summary>
     public IReadOnlyList<GpaRange> Ranges => Layout.RamRanges;
 
-    /// <summary>Maps zeroed memory for every RAM range of <paramref name="layout"/>. The host gives pages only when they are touched.</summary>
+    /// <summary>Maps zeroed memory for every RAM range of <paramref name="layout"/>. The host gives pages when they are touched.</summary>
     /// <param name="layout">The machine's layout.</param>
     /// <exception cref="HostLacksException">The host refuses to map that much.</exception>
     [SuppressMessage("Reliability", "CA2000", Justification = "The regions belong to the GuestMemory, which disposes them.")]

@@ -1,20 +1,18 @@
 using System.Runtime.InteropServices;
 using KvmSevVmm.KvmNative;
+using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Memory;
 
-/// <summary>The guest's RAM as KVM's memslots: one a RAM range, and in simulated SEV a second one each, at the addresses with the C-bit.</summary>
+/// <summary>Guest RAM as KVM's memslots: one a RAM range, and in simulated SEV a second one each, with the C-bit in its address.</summary>
 /// <remarks>
 /// The two halves of simulated SEV are the same host memory, so a page is dirty if it is dirty in either; everything here speaks of a RAM
 /// range, and the halves do not show. Not for several threads at once. Dispose frees scratch memory only: the slots go with the VM.
 /// </remarks>
 public sealed class Memslots : IDisposable
 {
-    /// <summary>KVM_MEM_LOG_DIRTY_PAGES.</summary>
-    private const uint LogDirtyPages = 1;
-
-    private const int PagesPerWord = 64;
+    private const uint LogDirtyPages = (uint)KvmMemoryRegionFlags.LogDirtyPages;
 
     private readonly IMemslotSink _sink;
     private readonly GuestMemory _memory;
@@ -33,6 +31,14 @@ public sealed class Memslots : IDisposable
 
     /// <summary>Whether the kernel records the pages that are written.</summary>
     public bool IsDirtyLogging { get; private set; }
+
+    /// <summary>Registers all RAM with a VM. Slot numbers count from 0.</summary>
+    /// <param name="vm">The VM; stays the caller's.</param>
+    /// <param name="memory">The RAM; must outlive the VM.</param>
+    /// <param name="mode">Only <see cref="SevMode.Simulated"/> has aliases; hardware strips the C-bit itself.</param>
+    /// <exception cref="ArgumentException">The layout has no C-bit, and <paramref name="mode"/> needs one.</exception>
+    /// <exception cref="KvmNative.Errors.KvmException">KVM refused a slot; those registered before are removed again.</exception>
+    public static Memslots Register(KvmVm vm, GuestMemory memory, SevMode mode) => Register(new KvmMemslotSink(vm), memory, mode);
 
     /// <summary>Registers all RAM with a VM. Slot numbers count from 0.</summary>
     /// <param name="sink">The VM.</param>
@@ -90,7 +96,7 @@ public sealed class Memslots : IDisposable
     /// <summary>The length of a RAM range's dirty bitmap in 64-bit words.</summary>
     /// <param name="rangeIndex">Index into <see cref="GuestMemory.Ranges"/>.</param>
     public int GetDirtyBitmapLength(int rangeIndex) =>
-        checked((int)((_memory.Ranges[rangeIndex].PageCount + PagesPerWord - 1) / PagesPerWord));
+        KvmVm.DirtyBitmapLength(_memory.Ranges[rangeIndex].Length);
 
     /// <summary>Fetches the pages written since the last call and starts anew: bit n is page n of the range, of either half.</summary>
     /// <param name="rangeIndex">Index into <see cref="GuestMemory.Ranges"/>.</param>

@@ -3,7 +3,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>The last accepted calls, in a ring of fixed size. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.</summary>
+/// <summary>
+/// The last accepted calls, in a ring of fixed size. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.
+/// </summary>
 internal sealed class ConversionJournal
 {
     /// <summary>Bytes that one call takes in the ring.</summary>
@@ -30,11 +32,12 @@ internal sealed class ConversionJournal
     public long AllocatedBytes => (long)_ring.Length * EntryBytes;
 
     /// <summary>Remembers one call; the oldest one makes room. Allocates nothing.</summary>
-    public void Append(ulong firstFrame, ulong pageCount, PageState state, int vcpu, long timestamp)
+    /// <returns>Its generation.</returns>
+    public ulong Append(ulong firstFrame, ulong pageCount, PageState state, int vcpu, long timestamp)
     {
         _ring[_next] = new Entry(firstFrame | ((ulong)state << 40) | ((ulong)(ushort)(short)vcpu << 48), pageCount, timestamp);
         _next = _next + 1 == _ring.Length ? 0 : _next + 1;
-        Generation++;
+        return ++Generation;
     }
 
     /// <summary>Copies the oldest records that are newer than a generation.</summary>

@@ -42,7 +42,9 @@ internal sealed class JsonTokens
 
     /// <summary>Reads the next token.</summary>
     /// <returns>False at the end of the document.</returns>
-    /// <exception cref="JsonException">The document is not JSON, goes on behind its value, or has a token that is too long.</exception>
+    /// <exception cref="JsonException">The document is not JSON, or goes on behind its value. The message repeats what the document
+    /// says: not for terminals.</exception>
+    /// <exception cref="InvalidDataException">A token is too long or not Unicode; the message is a clause to print.</exception>
     public bool Read()
     {
         if (_isPutBack)
@@ -100,7 +102,7 @@ internal sealed class JsonTokens
         }
         catch (InvalidOperationException exception)
         {
-            throw new JsonException("a string is not Unicode", exception);
+            throw new InvalidDataException("is not Unicode", exception);
         }
     }
 
@@ -111,7 +113,7 @@ internal sealed class JsonTokens
         _start = 0;
         if (_end == _buffer.Length)
         {
-            throw new JsonException("a token is longer than 16 KiB");
+            throw new InvalidDataException("has a token longer than 16 KiB");
         }
 
         int read = _input.Read(_buffer, _end, _buffer.Length - _end);

@@ -23,4 +23,7 @@ public enum MapGpaRangeError
 
     /// <summary>The status of a PageEncStatus call is neither 0 nor 1.</summary>
     UnknownEncryptionStatus,
+
+    /// <summary>Some of the range is not the guest's RAM.</summary>
+    OutsideMemory,
 }

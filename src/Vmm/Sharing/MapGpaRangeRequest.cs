@@ -6,7 +6,8 @@ namespace KvmSevVmm.Vmm.Sharing;
 /// <param name="Range">The pages: whole, at least one.</param>
 /// <param name="State">The state they shall have: private or shared.</param>
 /// <param name="PageSizeHint">The page size that the guest named; changes nothing.</param>
-/// <remarks>Source: Linux Documentation/virt/kvm/x86/hypercalls.rst. KVM itself checks alignment and count (in frames); attributes it passes on unseen.</remarks>
+/// <remarks>Source: Linux Documentation/virt/kvm/x86/hypercalls.rst. KVM itself checks alignment and count (in frames); attributes it
+/// passes on unseen.</remarks>
 public readonly record struct MapGpaRangeRequest(GpaRange Range, PageState State, PageSizeHint PageSizeHint)
 {
     private const ulong PageSizeMask = 0xf;
@@ -15,7 +16,8 @@ public readonly record struct MapGpaRangeRequest(GpaRange Range, PageState State
     /// <summary>Reads the arguments of one call.</summary>
     /// <param name="gpa">First argument: the address, without the C-bit.</param>
     /// <param name="pages">Second argument: 4 KiB pages.</param>
-    /// <param name="attributes">Third argument: attributes (<see cref="HypercallAbi.MapGpaRange"/>) or status (<see cref="HypercallAbi.PageEncStatus"/>).</param>
+    /// <param name="attributes">Third argument: attributes (<see cref="HypercallAbi.MapGpaRange"/>) or status (<see
+    /// cref="HypercallAbi.PageEncStatus"/>).</param>
     /// <param name="abi">How the third argument is meant.</param>
     /// <param name="request">The request, when the result is true.</param>
     /// <param name="error">The first rule that the call breaks, when the result is false.</param>
@@ -59,6 +61,7 @@ public readonly record struct MapGpaRangeRequest(GpaRange Range, PageState State
         MapGpaRangeError.UnknownPageSize => "attribute bits 3:0 name no page size",
         MapGpaRangeError.ReservedAttributeBits => "a reserved attribute bit (63:5) is set",
         MapGpaRangeError.UnknownEncryptionStatus => "the encryption status is neither 0 nor 1",
+        MapGpaRangeError.OutsideMemory => "some of the range is not RAM",
         _ => throw new ArgumentOutOfRangeException(nameof(error)),
     };
 

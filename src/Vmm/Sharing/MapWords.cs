@@ -4,7 +4,9 @@ using System.Text;
 
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>How the map formats spell states, certainties, addresses and times. One spelling each: what is read back is what was written.</summary>
+/// <summary>
+/// How the map formats spell states, certainties, addresses and times. One spelling each: what is read back is what was written.
+/// </summary>
 internal static class MapWords
 {
     /// <summary>The map's schema, and that of the CSV form.</summary>
@@ -43,7 +45,9 @@ internal static class MapWords
     /// <summary>Reads the word for a state.</summary>
     public static bool TryParseState(ReadOnlySpan<byte> word, out PageState state)
     {
-        state = word.SequenceEqual("private"u8) ? PageState.Private : word.SequenceEqual("shared"u8) ? PageState.Shared : PageState.Unreported;
+        state = word.SequenceEqual("private"u8) ? PageState.Private
+            : word.SequenceEqual("shared"u8) ? PageState.Shared
+            : PageState.Unreported;
         return state != PageState.Unreported || word.SequenceEqual("unreported"u8);
     }
 
@@ -93,7 +97,8 @@ internal static class MapWords
     public static bool TryParseTime(ReadOnlySpan<byte> text, out DateTimeOffset time)
     {
         time = default;
-        return text.Length < 64 && DateTimeOffset.TryParseExact(
-            Encoding.UTF8.GetString(text), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
+        const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+        return text.Length < 64
+            && DateTimeOffset.TryParseExact(Encoding.UTF8.GetString(text), TimeFormat, CultureInfo.InvariantCulture, Utc, out time);
     }
 }

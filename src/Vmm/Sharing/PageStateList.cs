@@ -1,6 +1,8 @@
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>States as a sorted list of the frames at which something begins: 8 bytes a run, far less than the text it was read from.</summary>
+/// <summary>
+/// States as a sorted list of the frames at which something begins: 8 bytes a run, far less than the text it was read from.
+/// </summary>
 internal sealed class PageStateList : PageStates
 {
     /// <summary>The value that stands for a hole between two ranges of RAM.</summary>
@@ -9,7 +11,8 @@ internal sealed class PageStateList : PageStates
     private readonly List<ulong> _boundaries;
 
     /// <summary>Makes the states.</summary>
-    /// <param name="boundaries">Frames, shifted by 8, with the <see cref="PageState"/> or <see cref="Hole"/> that begins there; sorted. The last is a hole.</param>
+    /// <param name="boundaries">Frames, shifted by 8, with the <see cref="PageState"/> or <see cref="Hole"/> that begins there; sorted.
+    /// The last is a hole.</param>
     public PageStateList(List<ulong> boundaries)
     {
         _boundaries = boundaries;

@@ -6,7 +6,8 @@ namespace KvmSevVmm.Vmm.Sharing;
 /// <remarks>
 /// <para>A node is 512 entries. A negative entry says that everything below is in one state, whose complement it is; another entry is the
 /// index of a node or, in a node of the lowest level, of a leaf. A leaf is two bit planes of 512 bits: private, then shared.</para>
-/// <para>A snapshot takes the tables of chunks as they are. From then on the first write to a chunk copies it (32 or 64 KiB), so that taking a
+/// <para>A snapshot takes the tables of chunks as they are. From then on the first write to a chunk copies it (32 or 64 KiB), so that
+/// taking a
 /// snapshot costs the same whatever the guest did.</para>
 /// <para>A discarded subtree is not walked: its root waits in a list and gives its children back when a node or a leaf is next needed.
 /// The pool grows only when nothing waits, so it never holds more nodes than were in use at once.</para>
@@ -219,7 +220,9 @@ internal sealed class PageStatePool
             + (nodeChunks * ((NodeChunkEntries * sizeof(int)) + (2 * sizeof(long)) + (NodeInfo.Bytes << NodeChunkBits)));
     }
 
-    /// <summary>The next size of an array of chunks: double, at least <paramref name="needed"/>, at most <paramref name="maximum"/>.</summary>
+    /// <summary>
+    /// The next size of an array of chunks: double, at least <paramref name="needed"/>, at most <paramref name="maximum"/>.
+    /// </summary>
     private static int NextSize(int present, int needed, int maximum) => (int)Math.Min(maximum, Math.Max(needed, 2L * present));
 
     /// <summary>Turns the root of one discarded subtree into a free node; its children become free leaves or discarded nodes.</summary>

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>The state of every 4 KiB frame below 2^40, as a radix tree shaped like a page table in which a uniform subtree is one number.</summary>
+/// <summary>
+/// The state of every 4 KiB frame below 2^40, as a radix tree shaped like a page table in which a uniform subtree is one number.
+/// </summary>
 /// <remarks>
 /// A change walks the two edges of its range and replaces the entries between them: at most 512 entries on each of four levels, whatever
 /// the length of the range and whatever the guest did before. Not safe for threads; <see cref="SharedRegionTracker"/> has the lock.
@@ -53,7 +55,13 @@ internal sealed class PageStateTree
     /// <param name="first">First frame.</param>
     /// <param name="last">Last frame, inclusive; not below <paramref name="first"/>, below 2^40.</param>
     /// <param name="state">The state.</param>
-    public void Set(ulong first, ulong last, PageState state) => _ = SetInNode(Root, RootShift, first, last, state);
+    public void Set(ulong first, ulong last, PageState state)
+    {
+        if (first >> LeafShift != last >> LeafShift || !TrySetInLeaf(first, last, state))
+        {
+            _ = SetInNode(Root, RootShift, first, last, state);
+        }
+    }
 
     /// <summary>The state of one frame.</summary>
     public PageState Get(ulong frame)
@@ -61,14 +69,14 @@ internal sealed class PageStateTree
         int entry = Root;
         for (int shift = RootShift; shift >= LeafShift; shift -= PageStatePool.FanoutBits)
         {
-            entry = _pool.Entry(entry, (int)(frame >> shift) & (PageStatePool.Fanout - 1));
+            entry = _pool.Entry(entry, Index(frame, shift));
             if (entry < 0)
             {
                 return (PageState)~entry;
             }
         }
 
-        return FrozenPageStates.StateInLeaf(_pool.Leaf(entry), (int)frame & (PageStatePool.Fanout - 1));
+        return FrozenPageStates.StateInLeaf(_pool.Leaf(entry), Index(frame, 0));
     }
 
     /// <summary>The states as they are now, for ever. Constant time.</summary>
@@ -77,6 +85,57 @@ internal sealed class PageStateTree
         _pool.Freeze(out int[][] nodeChunks, out ulong[][] leafChunks);
         return new FrozenPageStates(nodeChunks, leafChunks);
     }
+
+    /// <summary>Does at half the price what most calls ask for: a change in one leaf that is already there.</summary>
+    /// <returns>False, with nothing changed, when it is not.</returns>
+    private bool TrySetInLeaf(ulong first, ulong last, PageState state)
+    {
+        int uniform = ~(int)state;
+        int upper = _pool.Entry(Root, (int)(first >> RootShift));
+        int middle = upper < 0 ? upper : _pool.Entry(upper, Index(first, RootShift - PageStatePool.FanoutBits));
+        int lower = middle < 0 ? middle : _pool.Entry(middle, Index(first, LeafShift + PageStatePool.FanoutBits));
+        int leaf = lower < 0 ? lower : _pool.Entry(lower, Index(first, LeafShift));
+        if (leaf < 0)
+        {
+            return leaf == uniform;
+        }
+
+        PageCountChange change = SetInLeaf(leaf, Index(first, 0), Index(last, 0), state);
+        if (change == default)
+        {
+            return true;
+        }
+
+        _pool.AddNodePages(Root, change);
+        _pool.AddNodePages(upper, change);
+        _pool.AddNodePages(middle, change);
+        _pool.AddNodePages(lower, change);
+        if (IsUniform(_pool.LeafPages(leaf), state, PageStatePool.Fanout))
+        {
+            _pool.FreeLeaf(leaf);
+            _pool.NodeForWrite(lower)[Index(first, LeafShift)] = uniform;
+            Collapse([upper, middle, lower], first, state);
+        }
+
+        return true;
+    }
+
+    /// <summary>Makes one entry of each node that became uniform, from the bottom up.</summary>
+    /// <param name="path">The nodes that a frame is below, without the root, from the top down.</param>
+    /// <param name="frame">The frame.</param>
+    /// <param name="state">The state that they can have become.</param>
+    private void Collapse(ReadOnlySpan<int> path, ulong frame, PageState state)
+    {
+        int shift = LeafShift + PageStatePool.FanoutBits;
+        for (int i = path.Length - 1; i >= 0 && IsUniform(_pool.NodePages(path[i]), state, 1L << shift); i--)
+        {
+            _pool.FreeNode(path[i]);
+            _pool.NodeForWrite(i == 0 ? Root : path[i - 1])[Index(frame, shift)] = ~(int)state;
+            shift += PageStatePool.FanoutBits;
+        }
+    }
+
+    private static int Index(ulong frame, int shift) => (int)(frame >> shift) & (PageStatePool.Fanout - 1);
 
     /// <summary>Puts frames below one node into a state.</summary>
     /// <param name="node">The node.</param>

@@ -14,7 +14,8 @@ internal sealed class RamRanges
 
     /// <summary>Sorts and merges <paramref name="ranges"/>.</summary>
     /// <param name="ranges">Page-aligned and not empty, in any order, without overlap.</param>
-    /// <exception cref="ArgumentException">A range is empty, not page aligned, above 2^52 or overlaps another; or there is none.</exception>
+    /// <exception cref="ArgumentException">A range is empty, not page aligned, above 2^52 or overlaps another; or there is
+    /// none.</exception>
     public RamRanges(IEnumerable<GpaRange> ranges)
     {
         List<GpaRange> merged = [];

@@ -3,7 +3,8 @@ using KvmSevVmm.Vmm.Memory;
 namespace KvmSevVmm.Vmm.Sharing;
 
 /// <summary>Which page of a guest's RAM was private, shared or unreported at one moment. Immutable.</summary>
-/// <remarks>A map that a tracker made holds the tracker's tree of that moment, not a list: runs are found while they are enumerated.</remarks>
+/// <remarks>A map that a tracker made holds the tracker's tree of that moment, not a list: runs are found while they are
+/// enumerated.</remarks>
 public sealed class SharedRegionMap
 {
     private readonly SharedRegionMapInfo _info;
@@ -20,16 +21,7 @@ public sealed class SharedRegionMap
     /// <exception cref="ArgumentException">Mode or C-bit is none.</exception>
     internal SharedRegionMap(SharedRegionMapInfo info, RamRanges ram, PageStates states, PageTotals totals, LabelledRange[] labels)
     {
-        if (!SharedRegionMapInfo.IsMode(info.Mode))
-        {
-            throw new ArgumentException("a mode is one word of small letters, digits and hyphens", nameof(info));
-        }
-
-        if (info.CBit is int bit && !SharedRegionMapInfo.IsCBit(bit))
-        {
-            throw new ArgumentException("a C-bit is one of the bits 12 to 63", nameof(info));
-        }
-
+        info.Check();
         _info = info;
         _ram = ram;
         _states = states;
@@ -98,7 +90,9 @@ public sealed class SharedRegionMap
         return new SharedRegionMap(_info, _ram, _states, Totals, [.. merged]);
     }
 
-    /// <summary>All of RAM as maximal runs, sorted; unreported runs are among them. A run ends where state or label change and where RAM ends.</summary>
+    /// <summary>
+    /// All of RAM as maximal runs, sorted; unreported runs are among them. A run ends where state or label change and where RAM ends.
+    /// </summary>
     public IEnumerable<SharedRegionRun> EnumerateRuns()
     {
         PageRunCursor cursor = _states.OpenCursor();

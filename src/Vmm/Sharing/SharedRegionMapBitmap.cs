@@ -5,9 +5,12 @@ namespace KvmSevVmm.Vmm.Sharing;
 
 /// <summary>A map as two bits for each page, and a JSON header beside it, schema <c>kvmsev.encryption-bitmap/1</c>. Lossless.</summary>
 /// <remarks>
-/// <para>The bitmap has a cell for each 4 KiB page of RAM, in the order of addresses; holes have no cells. Page n of RAM (counted from 0 over all
-/// ranges) is bits 2(n mod 4) and 2(n mod 4) + 1 of byte n / 4: 0 unreported, 1 private, 2 shared. Unused bits of the last byte are zero.</para>
-/// <para>The header has the fields of <see cref="SharedRegionMapJson"/>, but for <c>ranges</c> it has <c>bitmap</c> {<c>bitsPerPage</c> (2),
+/// <para>The bitmap has a cell for each 4 KiB page of RAM, in the order of addresses; holes have no cells. Page n of RAM (counted from
+/// 0 over all
+/// ranges) is bits 2(n mod 4) and 2(n mod 4) + 1 of byte n / 4: 0 unreported, 1 private, 2 shared. Unused bits of the last byte are
+/// zero.</para>
+/// <para>The header has the fields of <see cref="SharedRegionMapJson"/>, but for <c>ranges</c> it has <c>bitmap</c> {<c>bitsPerPage</c>
+/// (2),
 /// <c>bytes</c>} and <c>labels</c> [{<c>start</c>, <c>end</c>, <c>text</c>, <c>certainty</c>}].</para>
 /// </remarks>
 public static class SharedRegionMapBitmap
@@ -65,14 +68,17 @@ public static class SharedRegionMapBitmap
     /// <param name="header">The header.</param>
     /// <param name="bitmapSource">What to call the bitmap in an error: the file as the user wrote it.</param>
     /// <param name="headerSource">What to call the header in an error.</param>
-    /// <exception cref="InvalidInputException">They are no such map; names the field, for example <c>labels[0].text</c>, or the byte.</exception>
+    /// <exception cref="InvalidInputException">They are no such map; names the field, for example <c>labels[0].text</c>, or the
+    /// byte.</exception>
     /// <exception cref="IOException">An input failed.</exception>
     public static SharedRegionMap Read(Stream bitmap, Stream header, string bitmapSource, string headerSource)
     {
-        SharedRegionMapHeader read = new SharedRegionMapJsonReader(header, headerSource).ReadBitmapHeader(out ulong bytes, out LabelledRange[] labels);
-        if (bytes != BytesFor(read.Ram.PageCount))
+        SharedRegionMapJsonReader reader = new(header, headerSource);
+        SharedRegionMapHeader read = reader.ReadBitmapHeader(out ulong bytes, out LabelledRange[] labels);
+        ulong expected = BytesFor(read.Ram.PageCount);
+        if (bytes != expected)
         {
-            throw new InvalidInputException(headerSource, "bitmap.bytes", $"is not {BytesFor(read.Ram.PageCount)}, what the RAM's pages need");
+            throw new InvalidInputException(headerSource, "bitmap.bytes", $"is not {expected}, what the RAM's pages need");
         }
 
         PageStateTree tree;
@@ -87,8 +93,8 @@ public static class SharedRegionMapBitmap
 
         ReadCells(bitmap, bitmapSource, read.Ram, tree);
         (long isPrivate, long isShared) = tree.Pages;
-        read.CheckTotals(
-            new PageTotals((ulong)isPrivate, (ulong)isShared, read.Ram.PageCount - (ulong)isPrivate - (ulong)isShared), "cells", headerSource);
+        PageTotals counted = new((ulong)isPrivate, (ulong)isShared, read.Ram.PageCount - (ulong)isPrivate - (ulong)isShared);
+        read.CheckTotals(counted, "cells", headerSource);
         return new SharedRegionMap(read.Info, read.Ram, tree.Freeze(), read.Totals, labels);
     }
 
@@ -159,7 +165,8 @@ public static class SharedRegionMapBitmap
             {
                 if ((_bit & 7) == 0 && limit - count >= CellsPerByte && _buffer[_bit >> 3] == fourCells)
                 {
-                    ReadOnlySpan<byte> rest = _buffer.AsSpan(_bit >> 3, (int)Math.Min((ulong)(_used - (_bit >> 3)), (limit - count) / CellsPerByte));
+                    int wholeBytes = (int)Math.Min((ulong)(_used - (_bit >> 3)), (limit - count) / CellsPerByte);
+                    ReadOnlySpan<byte> rest = _buffer.AsSpan(_bit >> 3, wholeBytes);
                     int same = rest.IndexOfAnyExcept(fourCells);
                     same = same < 0 ? rest.Length : same;
                     _bit += same * 8;

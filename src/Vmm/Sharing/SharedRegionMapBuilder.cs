@@ -82,7 +82,9 @@ internal sealed class SharedRegionMapBuilder
         return null;
     }
 
-    /// <summary>Makes a label, the same object for the same words, so that a file of millions of labelled runs does not hold millions of texts.</summary>
+    /// <summary>
+    /// Makes a label, the same object for the same words, so that a file of millions of labelled runs does not hold millions of texts.
+    /// </summary>
     /// <param name="text">Words that <see cref="RangeLabel.FindProblem"/> finds nothing wrong with.</param>
     /// <param name="certainty">How sure it is.</param>
     public RangeLabel Label(string text, LabelCertainty certainty)

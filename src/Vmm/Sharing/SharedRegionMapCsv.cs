@@ -6,9 +6,12 @@ namespace KvmSevVmm.Vmm.Sharing;
 
 /// <summary>A map as comma-separated values. Lossless: reading and writing again gives the same bytes.</summary>
 /// <remarks>
-/// First lines <c># name=value</c> with what <see cref="SharedRegionMapJson"/> says beside the ranges, one <c>ram</c> line for each range of RAM;
-/// then the names of the columns, <c>start,end,pages,state,label,certainty</c>, and a line for each run. Addresses are hexadecimal, <c>end</c> is
-/// the first address behind the run; label and certainty are empty for a run without label; a label with a comma or a quotation mark is quoted
+/// First lines <c># name=value</c> with what <see cref="SharedRegionMapJson"/> says beside the ranges, one <c>ram</c> line for each
+/// range of RAM;
+/// then the names of the columns, <c>start,end,pages,state,label,certainty</c>, and a line for each run. Addresses are hexadecimal,
+/// <c>end</c> is
+/// the first address behind the run; label and certainty are empty for a run without label; a label with a comma or a quotation mark is
+/// quoted
 /// as in RFC 4180. Lines end with a line feed; the text is UTF-8.
 /// </remarks>
 public static class SharedRegionMapCsv
@@ -51,7 +54,8 @@ public static class SharedRegionMapCsv
     /// <summary>Reads a map. Strict: everything that <see cref="Write"/> would not write is refused.</summary>
     /// <param name="input">The text; at most 8 bytes are held for each of its runs.</param>
     /// <param name="source">What to call it in an error: the file as the user wrote it.</param>
-    /// <exception cref="InvalidInputException">It is no such map; names the line and the field, for example <c>line 17, end</c>.</exception>
+    /// <exception cref="InvalidInputException">It is no such map; names the line and the field, for example <c>line 17,
+    /// end</c>.</exception>
     /// <exception cref="IOException">The input failed.</exception>
     public static SharedRegionMap Read(Stream input, string source) => new SharedRegionMapCsvReader(input, source).Read();
 

@@ -45,7 +45,8 @@ internal sealed class SharedRegionMapCsvReader
         ulong memoryBytes = HeaderNumber("memoryBytes");
         Require(HeaderNumber("pageSize") == GuestPage.Size, "pageSize", "is not 4096");
         ulong generation = HeaderNumber("generation");
-        Require(MapWords.TryParseTime(HeaderValue("capturedAt"), out DateTimeOffset time), "capturedAt", "is not a time like 2025-01-31T23:59:59.1234567Z");
+        bool isTime = MapWords.TryParseTime(HeaderValue("capturedAt"), out DateTimeOffset time);
+        Require(isTime, "capturedAt", "is not a time like 2025-01-31T23:59:59.1234567Z");
         ReadOnlySpan<byte> ready = HeaderValue("migrationReady");
         bool isReady = ready.SequenceEqual("true"u8);
         Require(isReady || ready.SequenceEqual("false"u8), "migrationReady", "is neither true nor false");
@@ -91,10 +92,12 @@ internal sealed class SharedRegionMapCsvReader
             int hyphen = value.IndexOf((byte)'-');
             ulong start = 0;
             ulong end = 0;
-            bool isRange = hyphen > 0 && MapWords.TryParseHex(value[..hyphen], out start) && MapWords.TryParseHex(value[(hyphen + 1)..], out end)
+            bool isRange = hyphen > 0
+                && MapWords.TryParseHex(value[..hyphen], out start) && MapWords.TryParseHex(value[(hyphen + 1)..], out end)
                 && GuestPage.IsAligned(start) && GuestPage.IsAligned(end) && start < end && end <= 1UL << RamRanges.AddressBits;
             Require(isRange, "ram", "is not a range of whole pages like 0x0-0xa0000");
-            Require(ranges.Count == 0 || start > ranges[^1].End.Value, "ram", "does not lie behind the range before, with a hole between them");
+            bool isNext = ranges.Count == 0 || start > ranges[^1].End.Value;
+            Require(isNext, "ram", "does not lie behind the range before, with a hole between them");
             Require(ranges.Count < MapWords.MaximumRamRanges, "ram", "is one range of RAM too many");
             ranges.Add(GpaRange.FromBounds(start, end));
         }
@@ -216,7 +219,12 @@ internal sealed class SharedRegionMapCsvReader
     private bool NextLine()
     {
         bool found = _lines.MoveNext(out string? problem);
-        return problem is null ? found : throw new InvalidInputException(_source, FormattableString.Invariant($"line {_lines.Number}"), problem);
+        if (problem is not null)
+        {
+            throw new InvalidInputException(_source, FormattableString.Invariant($"line {_lines.Number}"), problem);
+        }
+
+        return found;
     }
 
     private void Require(bool condition, string field, string problem)

@@ -4,7 +4,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing;
 
-/// <summary>The canonical form of a map: JSON, schema <c>kvmsev.encryption-map/1</c>. Reading and writing again gives the same bytes.</summary>
+/// <summary>
+/// The canonical form of a map: JSON, schema <c>kvmsev.encryption-map/1</c>. Reading and writing again gives the same bytes.
+/// </summary>
 /// <remarks>
 /// One object: <c>schema</c>, <c>vm</c> {<c>mode</c>, <c>cBit</c> or null, <c>memoryBytes</c>}, <c>pageSize</c> (4096), <c>generation</c>,
 /// <c>capturedAt</c> (UTC, 100 ns), <c>migrationReady</c>, <c>totals</c> {<c>privatePages</c>, <c>sharedPages</c>, <c>unreportedPages</c>},
@@ -49,7 +51,9 @@ public static class SharedRegionMapJson
         output.Write("\n"u8);
     }
 
-    /// <summary>Reads a map. Strict: everything that <see cref="Write"/> would not write, but for white space and the order of names, is refused.</summary>
+    /// <summary>
+    /// Reads a map. Strict: everything that <see cref="Write"/> would not write, but for white space and the order of names, is refused.
+    /// </summary>
     /// <param name="input">The document; at most 8 bytes are held for each of its runs.</param>
     /// <param name="source">What to call it in an error: the file as the user wrote it.</param>
     /// <exception cref="InvalidInputException">It is no such map; names the field, for example <c>ranges[3].end</c>.</exception>

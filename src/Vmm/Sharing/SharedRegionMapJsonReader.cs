@@ -19,16 +19,10 @@ internal sealed class SharedRegionMapJsonReader
     private static readonly string[] LabelledRangeFields = ["start", "end", "text", "certainty"];
     private static readonly string[] CellFields = ["bitsPerPage", "bytes"];
 
-    private readonly JsonTokens _json;
+    private readonly JsonFields _json;
     private readonly string _source;
     private readonly SharedRegionMapBuilder _builder = new();
     private readonly List<LabelledRange> _labels = [];
-
-    // Where the reader is: ranges[3].label.text is field "ranges", index 3, member "label", submember "text".
-    private string? _field;
-    private int _index = -1;
-    private string? _member;
-    private string? _submember;
 
     private string _mode = "";
     private int? _cBit;
@@ -47,7 +41,7 @@ internal sealed class SharedRegionMapJsonReader
     /// <param name="source">What to call it.</param>
     public SharedRegionMapJsonReader(Stream input, string source)
     {
-        _json = new JsonTokens(input);
+        _json = new JsonFields(input, source);
         _source = source;
     }
 
@@ -77,7 +71,7 @@ internal sealed class SharedRegionMapJsonReader
 
     private SharedRegionMapHeader ReadDocument(string schema, string[] fields)
     {
-        ReadFields(fields, ref _field, field =>
+        _json.ReadFields(fields, field =>
         {
             switch (field)
             {
@@ -85,13 +79,13 @@ internal sealed class SharedRegionMapJsonReader
                     ReadSchema(schema);
                     break;
                 case "vm":
-                    ReadFields(VmFields, ref _member, ReadVmField);
+                    _json.ReadFields(VmFields, ReadVmField);
                     break;
                 case "pageSize":
-                    RequireNumber(GuestPage.Size);
+                    _json.RequireNumber(GuestPage.Size);
                     break;
                 case "generation":
-                    _generation = ReadNumber();
+                    _generation = _json.ReadNumber();
                     break;
                 case "capturedAt":
                     ReadTime();
@@ -100,25 +94,24 @@ internal sealed class SharedRegionMapJsonReader
                     ReadBoolean();
                     break;
                 case "totals":
-                    ReadFields(TotalsFields, ref _member, ReadTotal);
+                    _json.ReadFields(TotalsFields, ReadTotal);
                     break;
                 case "ram":
                     ReadRam();
                     break;
                 case "ranges":
-                    ReadArray(ReadRun);
+                    _json.ReadArray(ReadRun);
                     break;
                 case "bitmap":
-                    ReadFields(CellFields, ref _member, ReadCells);
+                    _json.ReadFields(CellFields, ReadCells);
                     break;
                 default:
-                    ReadArray(ReadLabelledRange);
+                    _json.ReadArray(ReadLabelledRange);
                     break;
             }
         });
 
-        // Throws by itself when something follows.
-        _ = Advance();
+        _json.RequireEnd();
         SharedRegionMapInfo info = new()
         {
             Mode = _mode,
@@ -133,10 +126,10 @@ internal sealed class SharedRegionMapJsonReader
 
     private void ReadSchema(string schema)
     {
-        Next(JsonTokenType.String, "a string");
+        _json.Next(JsonTokenType.String, "a string");
         if (_json.GetString() != schema)
         {
-            throw Invalid($"is not {schema}, the only one that this version reads");
+            throw _json.Invalid($"is not {schema}, the only one that this version reads");
         }
     }
 
@@ -145,43 +138,43 @@ internal sealed class SharedRegionMapJsonReader
         switch (member)
         {
             case "mode":
-                Next(JsonTokenType.String, "a string");
+                _json.Next(JsonTokenType.String, "a string");
                 _mode = _json.GetString();
-                Require(SharedRegionMapInfo.IsMode(_mode), "is not one word of small letters, digits and hyphens");
+                _json.Require(SharedRegionMapInfo.IsMode(_mode), "is not one word of small letters, digits and hyphens");
                 break;
             case "cBit":
-                NextToken();
+                _json.NextToken();
                 if (_json.Type != JsonTokenType.Null)
                 {
-                    Require(_json.Type == JsonTokenType.Number, "is neither a number nor null");
-                    ulong bit = Number();
-                    Require(bit <= int.MaxValue && SharedRegionMapInfo.IsCBit((long)bit), "is not one of the bits 12 to 63");
+                    _json.Require(_json.Type == JsonTokenType.Number, "is neither a number nor null");
+                    ulong bit = _json.Number();
+                    _json.Require(bit <= int.MaxValue && SharedRegionMapInfo.IsCBit((long)bit), "is not one of the bits 12 to 63");
                     _cBit = (int)bit;
                 }
 
                 break;
             default:
-                _memoryBytes = ReadNumber();
+                _memoryBytes = _json.ReadNumber();
                 break;
         }
     }
 
     private void ReadTime()
     {
-        Next(JsonTokenType.String, "a string");
-        Require(MapWords.TryParseTime(_json.Value, out _capturedAt), "is not a time like 2025-01-31T23:59:59.1234567Z");
+        _json.Next(JsonTokenType.String, "a string");
+        _json.Require(MapWords.TryParseTime(_json.Value, out _capturedAt), "is not a time like 2025-01-31T23:59:59.1234567Z");
     }
 
     private void ReadBoolean()
     {
-        NextToken();
-        Require(_json.Type is JsonTokenType.True or JsonTokenType.False, "is neither true nor false");
+        _json.NextToken();
+        _json.Require(_json.Type is JsonTokenType.True or JsonTokenType.False, "is neither true nor false");
         _migrationReady = _json.Type == JsonTokenType.True;
     }
 
     private void ReadTotal(string member)
     {
-        ulong pages = ReadNumber();
+        ulong pages = _json.ReadNumber();
         switch (member)
         {
             case "privatePages":
@@ -199,17 +192,18 @@ internal sealed class SharedRegionMapJsonReader
     private void ReadRam()
     {
         List<GpaRange> ranges = [];
-        ReadArray(() =>
+        _json.ReadArray(() =>
         {
-            Require(_index < MapWords.MaximumRamRanges, $"more than {MapWords.MaximumRamRanges} ranges of RAM");
+            _json.Require(ranges.Count < MapWords.MaximumRamRanges, $"more than {MapWords.MaximumRamRanges} ranges of RAM");
             ulong start = 0;
             ulong end = 0;
-            ReadFields(BoundsFields, ref _member, member => _ = member == "start" ? start = ReadHex() : end = ReadHex());
-            RequireRange(start, end);
-            Require(ranges.Count == 0 || start > ranges[^1].End.Value, "does not lie behind the range before, with a hole between them", "start");
+            _json.ReadFields(BoundsFields, member => _ = member == "start" ? start = _json.ReadHex() : end = _json.ReadHex());
+            _json.RequireRange(start, end);
+            bool isNext = ranges.Count == 0 || start > ranges[^1].End.Value;
+            _json.Require(isNext, "does not lie behind the range before, with a hole between them", "start");
             ranges.Add(GpaRange.FromBounds(start, end));
         });
-        Require(ranges.Count > 0, "is empty");
+        _json.Require(ranges.Count > 0, "is empty");
         _ram = new RamRanges(ranges);
     }
 
@@ -219,22 +213,21 @@ internal sealed class SharedRegionMapJsonReader
         ulong end = 0;
         PageState state = PageState.Unreported;
         RangeLabel? label = null;
-        ReadFields(
+        _json.ReadFields(
             RunFields,
-            ref _member,
             member =>
             {
                 switch (member)
                 {
                     case "start":
-                        start = ReadHex();
+                        start = _json.ReadHex();
                         break;
                     case "end":
-                        end = ReadHex();
+                        end = _json.ReadHex();
                         break;
                     case "state":
-                        Next(JsonTokenType.String, "a string");
-                        Require(MapWords.TryParseState(_json.Value, out state), "is none of private, shared, unreported");
+                        _json.Next(JsonTokenType.String, "a string");
+                        _json.Require(MapWords.TryParseState(_json.Value, out state), "is none of private, shared, unreported");
                         break;
                     default:
                         label = ReadLabel();
@@ -244,8 +237,7 @@ internal sealed class SharedRegionMapJsonReader
             optional: "label");
         if (_builder.Add(start, end, state, label, out string field) is string problem)
         {
-            _member = field;
-            throw Invalid(problem);
+            throw _json.Invalid(problem, field);
         }
     }
 
@@ -253,24 +245,24 @@ internal sealed class SharedRegionMapJsonReader
     {
         string text = "";
         LabelCertainty certainty = LabelCertainty.Unknown;
-        ReadFields(LabelFields, ref _submember, member => ReadLabelField(member, ref text, ref certainty));
+        _json.ReadFields(LabelFields, member => ReadLabelField(member, ref text, ref certainty));
         return _builder.Label(text, certainty);
     }
 
     private void ReadLabelField(string member, ref string text, ref LabelCertainty certainty)
     {
-        Next(JsonTokenType.String, "a string");
+        _json.Next(JsonTokenType.String, "a string");
         if (member == "text")
         {
             text = _json.GetString();
             if (RangeLabel.FindProblem(text) is string problem)
             {
-                throw Invalid(problem);
+                throw _json.Invalid(problem);
             }
         }
         else
         {
-            Require(MapWords.TryParseCertainty(_json.Value, out certainty), "is none of exact, likely, unknown");
+            _json.Require(MapWords.TryParseCertainty(_json.Value, out certainty), "is none of exact, likely, unknown");
         }
     }
 
@@ -280,28 +272,29 @@ internal sealed class SharedRegionMapJsonReader
         ulong end = 0;
         string text = "";
         LabelCertainty certainty = LabelCertainty.Unknown;
-        ReadFields(LabelledRangeFields, ref _member, member =>
+        _json.ReadFields(LabelledRangeFields, member =>
         {
             switch (member)
             {
                 case "start":
-                    start = ReadHex();
+                    start = _json.ReadHex();
                     break;
                 case "end":
-                    end = ReadHex();
+                    end = _json.ReadHex();
                     break;
                 default:
                     ReadLabelField(member, ref text, ref certainty);
                     break;
             }
         });
-        RequireRange(start, end);
+        _json.RequireRange(start, end);
         RangeLabel label = _builder.Label(text, certainty);
         if (_labels.Count > 0)
         {
             LabelledRange last = _labels[^1];
-            Require(start >= last.Range.End.Value, "lies below the end of the label before", "start");
-            Require(start != last.Range.End.Value || label != last.Label, "goes on from the label before, so the two are one", "start");
+            _json.Require(start >= last.Range.End.Value, "lies below the end of the label before", "start");
+            bool isOther = start != last.Range.End.Value || label != last.Label;
+            _json.Require(isOther, "goes on from the label before, so the two are one", "start");
         }
 
         _labels.Add(new LabelledRange(GpaRange.FromBounds(start, end), label));
@@ -311,149 +304,11 @@ internal sealed class SharedRegionMapJsonReader
     {
         if (member == "bitsPerPage")
         {
-            RequireNumber(SharedRegionMapBitmap.BitsPerPage);
+            _json.RequireNumber(SharedRegionMapBitmap.BitsPerPage);
         }
         else
         {
-            _bitmapBytes = ReadNumber();
+            _bitmapBytes = _json.ReadNumber();
         }
-    }
-
-    /// <summary>Reads an object with exactly the fields named, in any order.</summary>
-    /// <param name="names">The fields.</param>
-    /// <param name="place">Where the name of the present field is to be kept for errors.</param>
-    /// <param name="read">Reads one field's value.</param>
-    /// <param name="optional">A field that may be missing.</param>
-    private void ReadFields(string[] names, ref string? place, Action<string> read, string? optional = null)
-    {
-        Next(JsonTokenType.StartObject, "an object");
-        int seen = 0;
-        while (true)
-        {
-            NextToken();
-            if (_json.Type == JsonTokenType.EndObject)
-            {
-                break;
-            }
-
-            int index = 0;
-            while (index < names.Length && !_json.ValueIs(names[index]))
-            {
-                index++;
-            }
-
-            if (index == names.Length)
-            {
-                throw Invalid($"has a field that it must not have; its fields are {string.Join(", ", names)}");
-            }
-
-            place = names[index];
-            Require((seen & (1 << index)) == 0, "is there twice");
-            seen |= 1 << index;
-            read(names[index]);
-            place = null;
-        }
-
-        for (int i = 0; i < names.Length; i++)
-        {
-            if ((seen & (1 << i)) == 0 && names[i] != optional)
-            {
-                place = names[i];
-                throw Invalid("is missing");
-            }
-        }
-    }
-
-    private void ReadArray(Action read)
-    {
-        Next(JsonTokenType.StartArray, "an array");
-        _index = 0;
-        while (true)
-        {
-            NextToken();
-            if (_json.Type == JsonTokenType.EndArray)
-            {
-                break;
-            }
-
-            _json.PutBack();
-            read();
-            _index++;
-        }
-
-        _index = -1;
-    }
-
-    private ulong ReadNumber()
-    {
-        NextToken();
-        Require(_json.Type == JsonTokenType.Number, "is not a number");
-        return Number();
-    }
-
-    private ulong Number()
-    {
-        Require(MapWords.TryParseNumber(_json.Value, out ulong number), "is not a whole number from 0 to 2^64 - 1");
-        return number;
-    }
-
-    private void RequireNumber(ulong expected) => Require(ReadNumber() == expected, $"is not {expected}");
-
-    private ulong ReadHex()
-    {
-        Next(JsonTokenType.String, "a string");
-        Require(MapWords.TryParseHex(_json.Value, out ulong value), "is not an address like 0x1f000");
-        return value;
-    }
-
-    private void RequireRange(ulong start, ulong end)
-    {
-        Require(GuestPage.IsAligned(start), "is not a multiple of 4096", "start");
-        Require(GuestPage.IsAligned(end) && end <= 1UL << RamRanges.AddressBits, "is not a multiple of 4096 up to 2^52", "end");
-        Require(start < end, "does not lie above the start", "end");
-    }
-
-    private void Next(JsonTokenType type, string words)
-    {
-        NextToken();
-        Require(_json.Type == type, "is not " + words);
-    }
-
-    private void NextToken()
-    {
-        if (!Advance())
-        {
-            throw Invalid("the document ends here");
-        }
-    }
-
-    private bool Advance()
-    {
-        try
-        {
-            return _json.Read();
-        }
-        catch (JsonException exception)
-        {
-            throw Invalid("is not JSON from here on: " + exception.Message, exception);
-        }
-    }
-
-    private void Require(bool condition, string problem, string? member = null)
-    {
-        if (!condition)
-        {
-            _member = member ?? _member;
-            throw Invalid(problem);
-        }
-    }
-
-    private InvalidInputException Invalid(string problem, Exception? inner = null)
-    {
-        string place = _field ?? "document";
-        place += _index >= 0 ? FormattableString.Invariant($"[{_index}]") : "";
-        place += _member is null ? "" : "." + _member;
-        place += _submember is null ? "" : "." + _submember;
-        return new InvalidInputException(_source, place, problem, inner);
     }
 }

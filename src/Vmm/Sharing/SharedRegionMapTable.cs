@@ -28,6 +28,7 @@ public static class SharedRegionMapTable
         int addressWidth = Math.Max("start".Length, map.Ram[^1].End.ToString().Length);
         ulong mostPages = map.Ram.Max(static range => range.PageCount);
         int pagesWidth = Math.Max("pages".Length, mostPages.ToString(CultureInfo.InvariantCulture).Length);
+        int labelWidth = Width - (2 * (addressWidth + 1)) - (pagesWidth + 1) - (SizeWidth + 1) - (StateWidth + 1);
         writer.WriteLine();
         WriteLine("start", "end", "pages", "size", "state", "label");
         foreach (SharedRegionRun run in map.EnumerateRuns())
@@ -38,15 +39,14 @@ public static class SharedRegionMapTable
                 run.Range.PageCount.ToString(CultureInfo.InvariantCulture),
                 Size(run.Range.Length),
                 MapWords.Of(run.State),
-                run.Label is { } label ? Words(label) : "");
+                run.Label is { } label ? Words(label, labelWidth) : "");
         }
 
         void WriteLine(string start, string end, string pages, string size, string state, string label)
         {
             string line = start.PadRight(addressWidth) + ' ' + end.PadRight(addressWidth) + ' ' + pages.PadLeft(pagesWidth) + ' '
                 + size.PadLeft(SizeWidth) + ' ' + state.PadRight(StateWidth) + ' ' + label;
-            line = line.TrimEnd();
-            writer.WriteLine(line.Length <= Width ? line : line[..(Width - 1)] + '~');
+            writer.WriteLine(line.TrimEnd());
         }
     }
 
@@ -80,16 +80,18 @@ public static class SharedRegionMapTable
 
         writer.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"Captured {MapWords.Of(map.CapturedAt)} after {map.Generation} accepted calls"));
-        writer.WriteLine(map.MigrationReady ? "The guest says that it is ready to migrate." : "The guest has not said that it is ready to migrate.");
+        writer.WriteLine(map.MigrationReady ? "The guest says that it is ready to migrate." : "The guest has not said that it is ready.");
         Total("private", map.Totals.PrivatePages);
         Total("shared", map.Totals.SharedPages);
         Total("unreported", map.Totals.UnreportedPages);
 
         void Total(string state, ulong pages) =>
-            writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{state,-10} {pages,13} pages {Size(pages << GuestPage.Shift),10}"));
+            writer.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{state,-10} {pages,13} pages {Size(pages << GuestPage.Shift),10}"));
     }
 
-    private static string Words(RangeLabel label)
+    /// <summary>A label in ASCII, its text cut to fit; the certainty is never cut.</summary>
+    private static string Words(RangeLabel label, int width)
     {
         StringBuilder words = new();
         foreach (Rune rune in label.Text.EnumerateRunes())
@@ -97,11 +99,14 @@ public static class SharedRegionMapTable
             _ = words.Append(rune.IsAscii ? (char)rune.Value : '?');
         }
 
-        return label.Certainty switch
+        string certainty = label.Certainty == LabelCertainty.Exact ? "" : $" ({MapWords.Of(label.Certainty)})";
+        int room = width - certainty.Length;
+        if (words.Length > room)
         {
-            LabelCertainty.Exact => words.ToString(),
-            LabelCertainty.Likely => words.Append(" (likely)").ToString(),
-            _ => words.Append(" (guess)").ToString(),
-        };
+            words.Length = room - 1;
+            _ = words.Append('~');
+        }
+
+        return words + certainty;
     }
 }

@@ -6,9 +6,11 @@ namespace KvmSevVmm.Vmm.Sharing;
 /// <summary>Knows of every page of the guest's RAM what the guest last reported: private, shared, or nothing yet.</summary>
 /// <remarks>
 /// <para>Safe for any number of threads: one lock, held for some 40 ns by a call, and never while pages are walked or anything is written.
-/// A call costs the same for one page as for all of RAM, and its memory is bounded by <see cref="MaximumBytes"/> whatever the guest does.</para>
-/// <para><see cref="Set"/> allocates only while its pool grows to the guest's worst pattern so far, and on the first write to a 64 KiB piece
-/// of the pool after a snapshot.</para>
+/// A call costs the same for one page as for all of RAM, and its memory is bounded by <see cref="MaximumBytes"/> whatever the guest
+/// does.</para>
+/// <para>A call allocates only while the pool grows to the guest's worst pattern so far, and on the first write to a 64 KiB piece of
+/// the pool
+/// after a snapshot.</para>
 /// </remarks>
 public sealed class SharedRegionTracker
 {
@@ -19,22 +21,34 @@ public sealed class SharedRegionTracker
     private readonly RamRanges _ram;
     private readonly PageStateTree _tree;
     private readonly ConversionJournal _journal;
-    private readonly SharedRegionTrackerOptions _options;
+    private readonly SharedRegionMapInfo _info;
+    private readonly TimeProvider _clock;
     private bool _migrationReady;
 
     /// <summary>Makes a tracker in which all of RAM is unreported.</summary>
-    /// <param name="ram">The guest's RAM: page-aligned ranges below 2^52 in any order, without overlap. Ranges that touch count as one.</param>
+    /// <param name="ram">The guest's RAM: page-aligned ranges below 2^52 in any order, without overlap. Ranges that touch count as
+    /// one.</param>
     /// <param name="options">What the maps say of the guest; null takes the defaults.</param>
     /// <exception cref="ArgumentException">There is no RAM, or a range is empty, unaligned, too high or overlaps another.</exception>
     public SharedRegionTracker(IReadOnlyList<GpaRange> ram, SharedRegionTrackerOptions? options = null)
     {
-        _options = options ?? new SharedRegionTrackerOptions();
+        options ??= new SharedRegionTrackerOptions();
         _ram = new RamRanges(ram);
         _tree = new PageStateTree(_ram);
-        _journal = new ConversionJournal(_options.JournalCapacity, _options.StartTimestamp);
+        _journal = new ConversionJournal(options.JournalCapacity, options.StartTimestamp);
+        _clock = options.Clock;
+        _info = new SharedRegionMapInfo
+        {
+            Mode = options.Mode,
+            CBit = options.CBit,
+            MemoryBytes = options.MemoryBytes ?? (_ram.PageCount << GuestPage.Shift),
+            Generation = 0,
+            CapturedAt = default,
+            MigrationReady = false,
+        };
 
         // A bad mode or C-bit shall fail now, not at the first snapshot.
-        _ = Snapshot();
+        _info.Check();
     }
 
     /// <summary>The guest's RAM, sorted, with a hole between any two ranges.</summary>
@@ -96,38 +110,50 @@ public sealed class SharedRegionTracker
         }
     }
 
-    /// <summary>What <see cref="AllocatedBytes"/> never exceeds: about RAM / 15,600 and the journal. A snapshot that is held can double it.</summary>
+    /// <summary>
+    /// What <see cref="AllocatedBytes"/> never exceeds: about RAM / 15,600 and the journal. A snapshot that is held can double it.
+    /// </summary>
     public long MaximumBytes => _tree.MaximumBytes + _journal.AllocatedBytes;
 
-    /// <summary>Whether every byte of <paramref name="range"/> is RAM. Ask before <see cref="Set"/> when a guest chose the range.</summary>
+    /// <summary>Whether every byte of <paramref name="range"/> is RAM; to be asked first when a guest chose the range.</summary>
     public bool IsRam(GpaRange range) => _ram.Contains(range);
+
+    /// <summary>Puts pages into a state, and counts and remembers the call as made now.</summary>
+    /// <param name="range">Whole pages, not empty, all of them RAM without a hole.</param>
+    /// <param name="state">The state.</param>
+    /// <param name="vcpu">The vCPU that asked (0 to 32,767), or -1 for the monitor itself.</param>
+    /// <returns>The generation of this call.</returns>
+    /// <exception cref="ArgumentException">As the other overload.</exception>
+    public ulong Set(GpaRange range, PageState state, int vcpu = -1) => Set(range, state, vcpu, Stopwatch.GetTimestamp());
 
     /// <summary>Puts pages into a state, and counts and remembers the call.</summary>
     /// <param name="range">Whole pages, not empty, all of them RAM without a hole.</param>
     /// <param name="state">The state.</param>
     /// <param name="vcpu">The vCPU that asked (0 to 32,767), or -1 for the monitor itself.</param>
+    /// <param name="timestamp">Stopwatch ticks at which the vCPU asked. Reading the clock is a third of a call's time, so one reading
+    /// can serve all.</param>
     /// <returns>The generation of this call.</returns>
-    /// <exception cref="ArgumentException">The range is empty, not page aligned or not RAM, the state or the vCPU is none; nothing was changed.
+    /// <exception cref="ArgumentException">The range is empty, not page aligned or not RAM, the state or the vCPU is none; nothing was
+    /// changed.
     /// For a guest's values check <see cref="MapGpaRangeRequest.TryParse"/> and <see cref="IsRam"/> first.</exception>
-    public ulong Set(GpaRange range, PageState state, int vcpu = -1)
+    public ulong Set(GpaRange range, PageState state, int vcpu, long timestamp)
     {
         if (range.IsEmpty || !range.IsPageAligned || !_ram.Contains(range))
         {
             throw new ArgumentException($"{range} is not whole pages of RAM", nameof(range));
         }
 
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((byte)state, (byte)PageState.Shared, nameof(state));
-        ArgumentOutOfRangeException.ThrowIfLessThan(vcpu, -1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(vcpu, short.MaxValue);
+        if (state > PageState.Shared || (uint)(vcpu + 1) > short.MaxValue + 1u)
+        {
+            throw new ArgumentException("there is no such state or no such vCPU");
+        }
 
         ulong first = range.Start.Value >> GuestPage.Shift;
         ulong count = range.PageCount;
         lock (_lock)
         {
-            // The time is taken inside, so that times in the journal never run backwards.
             _tree.Set(first, first + count - 1, state);
-            _journal.Append(first, count, state, vcpu, Stopwatch.GetTimestamp());
-            return _journal.Generation;
+            return _journal.Append(first, count, state, vcpu, timestamp);
         }
     }
 
@@ -146,8 +172,11 @@ public sealed class SharedRegionTracker
         }
     }
 
-    /// <summary>Copies accepted calls that are newer than a generation, oldest first, at most <see cref="JournalBatchLimit"/> of them.</summary>
-    /// <param name="sinceGeneration">The last generation that the caller has; 0 for none. Go on with that of the last record copied.</param>
+    /// <summary>
+    /// Copies accepted calls that are newer than a generation, oldest first, at most <see cref="JournalBatchLimit"/> of them.
+    /// </summary>
+    /// <param name="sinceGeneration">The last generation that the caller has; 0 for none. Go on with that of the last record
+    /// copied.</param>
     /// <param name="records">Where to; not empty.</param>
     /// <returns>How many were copied, and how many were lost because the caller came too late.</returns>
     public JournalBatch ReadJournal(ulong sinceGeneration, Span<ConversionRecord> records)
@@ -168,22 +197,14 @@ public sealed class SharedRegionTracker
         DateTimeOffset capturedAt;
         lock (_lock)
         {
-            capturedAt = _options.Clock.GetUtcNow();
+            capturedAt = _clock.GetUtcNow();
             states = _tree.Freeze();
             totals = TotalsUnderLock();
             generation = _journal.Generation;
             migrationReady = _migrationReady;
         }
 
-        SharedRegionMapInfo info = new()
-        {
-            Mode = _options.Mode,
-            CBit = _options.CBit,
-            MemoryBytes = _options.MemoryBytes ?? (_ram.PageCount << GuestPage.Shift),
-            Generation = generation,
-            CapturedAt = capturedAt,
-            MigrationReady = migrationReady,
-        };
+        SharedRegionMapInfo info = _info with { Generation = generation, CapturedAt = capturedAt, MigrationReady = migrationReady };
         return new SharedRegionMap(info, _ram, states, totals, []);
     }
 

@@ -5,7 +5,9 @@ namespace KvmSevVmm.Vmm.Sharing;
 /// <summary>What a <see cref="SharedRegionTracker"/> writes into its maps, and how much it remembers.</summary>
 public sealed record SharedRegionTrackerOptions
 {
-    /// <summary>The map's word for what protects the memory: <c>none</c>, <c>simulated</c>, <c>sev</c>, <c>sev-es</c>, <c>sev-snp</c>.</summary>
+    /// <summary>
+    /// The map's word for what protects the memory: <c>none</c>, <c>simulated</c>, <c>sev</c>, <c>sev-es</c>, <c>sev-snp</c>.
+    /// </summary>
     public string Mode { get; init; } = "none";
 
     /// <summary>C-bit position (12 to 63), or null where there is none.</summary>

@@ -184,7 +184,7 @@ public sealed class Serial16550FlowTests
     public async Task TwoVcpusAndAConsole_LoseNothing()
     {
         // Two threads write, one drains, one types and one reads: every byte arrives, whatever the interleaving.
-        const int Count = 20_000;
+        const int Count = 5_000;
         SlowOutput output = new();
         Serial16550 uart = new(new RecordingLine(), output);
         uart.Out(Fcr, 0x01);

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# bench.sh: the benchmarks, as ratios against a C baseline compiled on the spot.
+#
+# Usage: bench.sh [--rounds N] [--no-lab] [--baseline-only]
+#
+#   --rounds N        boots of each monitor in the laboratory (default 5)
+#   --no-lab          leave out the boots
+#   --baseline-only   compile the C baseline into artifacts/bench and stop
+#
+# 1. tests/Bench, if there is a /dev/kvm: one exit round trip C# against C, the tracker, start-up, memory. It is called as
+#      artifacts/kvmsev-bench --pio-library artifacts/bench/libpiobaseline.so --kvmsev artifacts/kvmsev
+#    and prints its own lines; its exit code is not 0 if a limit was passed.
+# 2. Boot to init in the laboratory, kvmsev against bench/c-baseline/monitor.c in turns.
+#
+# Exit code: 0, or 1 if a limit was passed. Run it on a machine that has nothing else to do.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+readonly BENCH="$ARTIFACTS/bench" BASELINE="$REPO_ROOT/bench/c-baseline"
+# Boot to init: kvmsev may take as long as the C monitor.
+readonly BOOT_LIMIT=1.00
+
+rounds=5 lab=yes baseline_only=no
+while (($# > 0)); do
+  case $1 in
+    --help | -h)
+      print_header_help
+      exit 0
+      ;;
+    --rounds)
+      (($# >= 2)) || usage_error "--rounds wants a number"
+      check_number --rounds "$2" 1 100
+      rounds=$2
+      shift
+      ;;
+    --no-lab) lab=no ;;
+    --baseline-only) baseline_only=yes ;;
+    *) usage_error "unknown argument '$1'" ;;
+  esac
+  shift
+done
+
+# compile OUTPUT SOURCE FLAG...: into artifacts/bench; replaced in one step, since a copy may be running.
+compile() {
+  local output=$1 source=$2
+  shift 2
+  gcc -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror "$@" -o "$BENCH/.$output" \
+    "$BASELINE/$source" || die "cannot compile $BASELINE/$source"
+  mv -- "$BENCH/.$output" "$BENCH/$output"
+}
+
+need_compiler
+mkdir -p -- "$BENCH"
+compile monitor monitor.c
+compile pio_exit pio_exit.c -DPIO_PROGRAM
+compile libpiobaseline.so pio_exit.c -shared -fPIC -fvisibility=hidden
+if [[ $baseline_only == yes ]]; then
+  printf '%s\n' "$BENCH"/{monitor,pio_exit,libpiobaseline.so}
+  exit 0
+fi
+
+over=0
+"$REPO_ROOT/scripts/build.sh" kvmsev >/dev/null
+
+if [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
+  note "no usable /dev/kvm: the benchmarks of tests/Bench are left out"
+else
+  need_dotnet
+  quietly dotnet restore "$REPO_ROOT/tests/Bench" --locked-mode || die "cannot restore the packages of tests/Bench"
+  publish_native tests/Bench kvmsev-bench
+  "$ARTIFACTS/kvmsev-bench" --pio-library "$BENCH/libpiobaseline.so" --kvmsev "$ARTIFACTS/kvmsev" || over=1
+fi
+
+if [[ $lab == yes ]]; then
+  kernel=$("$REPO_ROOT/scripts/guest-image.sh" --print kernel)
+  initramfs=$("$REPO_ROOT/scripts/guest-image.sh" --print initramfs)
+  work=''
+  make_temp_dir work
+  note "booting $rounds times with each monitor in the laboratory"
+  "$REPO_ROOT/scripts/lab.sh" --timeout $((60 + 240 * rounds)) --file "$BENCH/monitor" --file "$REPO_ROOT/bench/lab-boot.sh" \
+    --file "$kernel" --file "$initramfs" -- sh lab-boot.sh "$rounds" "/in/${kernel##*/}" "/in/${initramfs##*/}" \
+    >"$work/times" || die "the boots in the laboratory failed"
+  sort -k1,1 -k2,2n "$work/times" | awk -v limit="$BOOT_LIMIT" '
+    { times[$1, ++count[$1]] = $2 / 100 }
+    function median(name) {
+      return (times[name, int((count[name] + 1) / 2)] + times[name, int(count[name] / 2) + 1]) / 2
+    }
+    END {
+      ratio = median("kvmsev") / median("baseline")
+      printf "boot to init in the laboratory, %d rounds: kvmsev %.2f s, C %.2f s (medians), ratio %.2f, limit %.2f; ",
+        count["kvmsev"], median("kvmsev"), median("baseline"), ratio, limit
+      printf "best of each: %.2f s, %.2f s, ratio %.2f\n",
+        times["kvmsev", 1], times["baseline", 1], times["kvmsev", 1] / times["baseline", 1]
+      exit sprintf("%.2f", ratio) + 0 > limit
+    }' || over=1
+fi
+exit "$over"

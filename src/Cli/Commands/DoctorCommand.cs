@@ -1,0 +1,107 @@
+using System.Text;
+using System.Text.Json;
+using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Host;
+using KvmSevVmm.Vmm.Sev;
+
+namespace KvmSevVmm.Cli.Commands;
+
+/// <summary><c>doctor</c>: what this host offers, found by trying, and what that means for <c>run</c>.</summary>
+internal static class DoctorCommand
+{
+    private const int TextWidth = 80;
+
+    /// <summary>The verb.</summary>
+    internal static readonly Verb Verb = Verb.Create<DoctorOptions>(
+        "kvmsev doctor [OPTIONS]",
+        """
+        Every finding is tried, not read from a table: a tiny guest makes the page-state
+        hypercall, with a deadline of one second, because on some software KVMs such a
+        guest never comes back.
+
+        Exit codes: 0 some mode can be run (with --require: that mode); 1 none can;
+        69 the required mode cannot.
+        """,
+        [
+            new VerbExample("What can this machine run?", "doctor"),
+            new VerbExample("The gate of a CI job that wants a simulated SEV guest:", "doctor", "--require", "simulated", "--quiet"),
+            new VerbExample("For a script:", "doctor", "--json"),
+        ],
+        Execute);
+
+    private static int Execute(DoctorOptions options, CliContext context)
+    {
+        SevMode? required = options.Require is { } word ? SevValue.ParseMode("--require", word) : null;
+        HostReport report = HostExaminer.Examine(options.Kvm);
+        string summary = Summarise(report);
+        if (options.Json)
+        {
+            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(DoctorDocument.For(report, summary), CliJsonContext.Default.DoctorDocument));
+            context.Write("\n");
+        }
+        else if (!options.Quiet)
+        {
+            context.Write(Describe(report, summary));
+        }
+
+        if (required is not { } mode)
+        {
+            return report.Modes.Any(static verdict => verdict.IsUsable) ? ExitCode.Success : ExitCode.Failure;
+        }
+
+        ModeVerdict verdict = report[mode];
+        return verdict.IsUsable
+            ? ExitCode.Success
+            : throw new HostLacksException(
+                $"{SevModeWords.WordFor(mode)} cannot be run here: {verdict.Reason}",
+                options.Quiet || options.Json ? "kvmsev doctor tells what was tried" : "the lines marked FAIL say what to try");
+    }
+
+    private static string Summarise(HostReport report)
+    {
+        string usable = string.Join(", ", report.Modes.Where(static verdict => verdict.IsUsable).Select(static verdict => SevModeWords.WordFor(verdict.Mode)));
+        return usable.Length == 0 ? "no mode can be run here" : $"modes that can be run here: {usable}";
+    }
+
+    private static string Describe(HostReport report, string summary)
+    {
+        var text = new StringBuilder();
+        foreach (HostCheck check in report.Checks)
+        {
+            AppendWrapped(text, $"{DoctorDocument.WordFor(check.Status).ToUpperInvariant()}  {check.Name}: ", check.Message);
+            if (check.FixHint is { } hint)
+            {
+                AppendWrapped(text, "      try: ", hint);
+            }
+        }
+
+        text.Append("\nkvmsev run --sev MODE on this host:\n");
+        foreach (ModeVerdict verdict in report.Modes)
+        {
+            AppendWrapped(text, $"  {SevModeWords.WordFor(verdict.Mode),-10} {(verdict.IsUsable ? "yes" : "no "),-4}", verdict.Reason);
+        }
+
+        return text.Append('\n').Append(summary).Append('\n').ToString();
+    }
+
+    /// <summary>Appends a paragraph whose further lines stand six columns in, none wider than 80.</summary>
+    private static void AppendWrapped(StringBuilder text, string lead, string words)
+    {
+        const string Indent = "      ";
+        string line = lead;
+        foreach (string word in words.Split(' '))
+        {
+            if (line.Length + word.Length > TextWidth && line.TrimEnd().Length > Indent.Length)
+            {
+                text.Append(line.TrimEnd()).Append('\n');
+                line = Indent;
+            }
+
+            line += word + " ";
+        }
+
+        text.Append(line.TrimEnd()).Append('\n');
+    }
+}

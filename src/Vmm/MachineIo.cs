@@ -1,0 +1,11 @@
+using KvmSevVmm.Vmm.Console;
+
+namespace KvmSevVmm.Vmm;
+
+/// <summary>What a machine reads from and writes to. But for the event log it stays the caller's.</summary>
+/// <param name="Output">Takes the guest's bytes as they are; unbuffered. <see cref="Stream.Null"/> for nowhere.</param>
+/// <param name="Input">Where the guest's input comes from, or null for none.</param>
+/// <param name="Messages">Takes the words for the person at the terminal (Ctrl-A H), never the guest's bytes.</param>
+/// <param name="EventLog">Takes the event log as JSON lines, or null for none. The machine closes it.</param>
+/// <param name="StartTimestamp">Stopwatch time stamp that the event log counts from.</param>
+public sealed record MachineIo(Stream Output, IConsoleSource? Input, TextWriter Messages, Stream? EventLog, long StartTimestamp);

@@ -1,0 +1,35 @@
+using System.Collections.Immutable;
+using KvmSevVmm.Vmm.Vcpus;
+
+namespace KvmSevVmm.Vmm;
+
+/// <summary>How a run of a machine ended.</summary>
+public sealed record MachineOutcome
+{
+    /// <summary>Why it ended.</summary>
+    public required StopReason Reason { get; init; }
+
+    /// <summary>The guest's own code, for <see cref="StopReason.DebugExit"/>.</summary>
+    public required int GuestCode { get; init; }
+
+    /// <summary>Words for a crash, or null.</summary>
+    public required string? CrashReport { get; init; }
+
+    /// <summary>What failed, for <see cref="StopReason.MonitorError"/>, else null.</summary>
+    public required Exception? Failure { get; init; }
+
+    /// <summary>Stopwatch time stamp of the first KVM_RUN, 0 when there was none.</summary>
+    public long FirstRunTimestamp => Vcpus.Where(static vcpu => vcpu.FirstRunTimestamp != 0).Select(static vcpu => vcpu.FirstRunTimestamp).DefaultIfEmpty().Min();
+
+    /// <summary>Stopwatch time stamp when the last vCPU thread had ended.</summary>
+    public required long EndedTimestamp { get; init; }
+
+    /// <summary>Stopwatch time stamp of the guest's first byte on its console, 0 for none.</summary>
+    public required long FirstConsoleByteTimestamp { get; init; }
+
+    /// <summary>Stopwatch time stamp at which the console matched, 0 for never.</summary>
+    public required long UntilMatchedTimestamp { get; init; }
+
+    /// <summary>What each vCPU has done.</summary>
+    public required ImmutableArray<VcpuStatistics> Vcpus { get; init; }
+}

@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using KvmSevVmm.KvmNative;
+using KvmSevVmm.Vmm.Console;
+using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Vcpus;
+
+namespace KvmSevVmm.Vmm;
+
+/// <summary>What <see cref="VirtualMachineBuilder"/> has put together.</summary>
+internal sealed record MachineParts
+{
+    /// <summary>The vCPUs, index by index.</summary>
+    public required ImmutableArray<KvmVcpu> Vcpus { get; init; }
+
+    /// <summary>Guest RAM.</summary>
+    public required GuestMemory Memory { get; init; }
+
+    /// <summary>Port I/O.</summary>
+    public required IoBus Ports { get; init; }
+
+    /// <summary>Memory-mapped I/O.</summary>
+    public required IoBus Mmio { get; init; }
+
+    /// <summary>Owner of hypercalls.</summary>
+    public required MapGpaRangeHandler MapGpaRange { get; init; }
+
+    /// <summary>Owner of MSR exits.</summary>
+    public required MsrHandler Msrs { get; init; }
+
+    /// <summary>The guest's word on migration.</summary>
+    public required MigrationControl MigrationControl { get; init; }
+
+    /// <summary>The map.</summary>
+    public required SharedRegionTracker Tracker { get; init; }
+
+    /// <summary>What ends the machine.</summary>
+    public required StopSignal Stop { get; init; }
+
+    /// <summary>Carries the guest's output.</summary>
+    public required ConsoleOutput ConsoleOutput { get; init; }
+
+    /// <summary>Looks for <c>--until</c>, or null.</summary>
+    public required ConsoleMatcher? ConsoleMatcher { get; init; }
+
+    /// <summary>Carries the guest's input, or null.</summary>
+    public required ConsoleInput? ConsoleInput { get; init; }
+
+    /// <summary>The event log, or null.</summary>
+    public required EventLog? Events { get; init; }
+
+    /// <summary>What protects the guest's memory.</summary>
+    public required SevMode Mode { get; init; }
+
+    /// <summary>C-bit position, or null.</summary>
+    public required int? CBitPosition { get; init; }
+
+    /// <summary>How long the guest may run, or null.</summary>
+    public required TimeSpan? Timeout { get; init; }
+}

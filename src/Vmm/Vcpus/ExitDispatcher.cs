@@ -1,0 +1,90 @@
+using KvmSevVmm.KvmNative;
+using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Sharing;
+
+namespace KvmSevVmm.Vmm.Vcpus;
+
+/// <summary>Hands every exit of one vCPU to the object that owns it.</summary>
+public sealed class ExitDispatcher
+{
+    private readonly int _vcpuIndex;
+    private readonly IoBus _ports;
+    private readonly IoBus _mmio;
+    private readonly MapGpaRangeHandler _mapGpaRange;
+    private readonly MsrHandler _msrs;
+    private readonly IMachineControl _machine;
+
+    /// <summary>Makes the dispatcher of one vCPU.</summary>
+    /// <param name="vcpuIndex">The vCPU.</param>
+    /// <param name="ports">The port bus.</param>
+    /// <param name="mmio">The memory bus.</param>
+    /// <param name="mapGpaRange">Owner of hypercalls.</param>
+    /// <param name="msrs">Owner of MSR accesses.</param>
+    /// <param name="machine">Told when an exit ends the machine.</param>
+    public ExitDispatcher(
+        int vcpuIndex, IoBus ports, IoBus mmio, MapGpaRangeHandler mapGpaRange, MsrHandler msrs, IMachineControl machine)
+    {
+        _vcpuIndex = vcpuIndex;
+        _ports = ports;
+        _mmio = mmio;
+        _mapGpaRange = mapGpaRange;
+        _msrs = msrs;
+        _machine = machine;
+    }
+
+    /// <summary>Answers one exit.</summary>
+    /// <param name="exit">The exit, decoded in place.</param>
+    /// <returns>What the vCPU does next; <see cref="VcpuAction.Stop"/> with <see cref="StopReason.Crash"/> requested for an exit that nobody owns.</returns>
+    public VcpuAction Dispatch(VcpuExit exit) => exit.Reason switch
+    {
+        VcpuExitReason.Io => AccessPort(exit),
+        VcpuExitReason.Mmio => AccessMemory(exit),
+        VcpuExitReason.Hypercall => _mapGpaRange.Handle(ref exit.Hypercall, _vcpuIndex),
+        VcpuExitReason.X86Rdmsr => _msrs.Read(ref exit.Msr, _vcpuIndex),
+        VcpuExitReason.X86Wrmsr => _msrs.Write(ref exit.Msr, _vcpuIndex),
+        VcpuExitReason.Interrupted => VcpuAction.Poll,
+        VcpuExitReason.IrqWindowOpen => VcpuAction.Resume,
+        VcpuExitReason.Hlt => End(StopReason.Halted),
+        VcpuExitReason.Shutdown => End(StopReason.Shutdown),
+        VcpuExitReason.SystemEvent => HandleSystemEvent(ref exit.SystemEvent),
+        _ => End(StopReason.Crash),
+    };
+
+    private VcpuAction AccessPort(VcpuExit exit)
+    {
+        ref KvmRunIo io = ref exit.Io;
+        if (io.Count == 1)
+        {
+            _ports.Access(io.Port, io.IsWrite, exit.Data);
+        }
+        else
+        {
+            _ports.AccessRepeated(io.Port, io.IsWrite, io.Size, exit.Data);
+        }
+
+        return VcpuAction.Resume;
+    }
+
+    private VcpuAction AccessMemory(VcpuExit exit)
+    {
+        ref KvmRunMmio mmio = ref exit.Mmio;
+        _mmio.Access(mmio.PhysAddr, mmio.IsWrite, exit.Data);
+        return VcpuAction.Resume;
+    }
+
+    private VcpuAction HandleSystemEvent(ref KvmRunSystemEvent systemEvent) => (KvmSystemEventType)systemEvent.Type switch
+    {
+        KvmSystemEventType.Shutdown => End(StopReason.PowerOff),
+        KvmSystemEventType.Reset => End(StopReason.Reset),
+        KvmSystemEventType.Crash => End(StopReason.GuestPanic),
+        KvmSystemEventType.SevTerm => End(StopReason.SevTermination),
+        _ => End(StopReason.Crash),
+    };
+
+    private VcpuAction End(StopReason reason)
+    {
+        _machine.RequestStop(reason);
+        return VcpuAction.Stop;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using KvmSevVmm.KvmNative;
+
+namespace KvmSevVmm.Vmm.Vcpus;
+
+/// <summary>The dedicated thread of one vCPU and its run loop: enter the guest, answer the exit, enter again.</summary>
+internal sealed class VcpuThread : IDisposable
+{
+    private readonly KvmVcpu _vcpu;
+    private readonly ExitDispatcher _dispatcher;
+    private readonly IVcpuObserver _observer;
+    private readonly Thread _thread;
+    private readonly ManualResetEventSlim _isAttached = new();
+    private readonly ManualResetEventSlim _mayRun = new();
+    private VcpuKick? _kick;
+    private volatile bool _isStopRequested;
+
+    /// <summary>Makes the thread; it does not run yet.</summary>
+    /// <param name="vcpu">The vCPU, ready to run.</param>
+    /// <param name="dispatcher">Answers its exits.</param>
+    /// <param name="observer">Told when the loop ends.</param>
+    public VcpuThread(KvmVcpu vcpu, ExitDispatcher dispatcher, IVcpuObserver observer)
+    {
+        _vcpu = vcpu;
+        _dispatcher = dispatcher;
+        _observer = observer;
+        _thread = new Thread(Main) { Name = $"vcpu{vcpu.Id}", IsBackground = true };
+    }
+
+    /// <summary>What the vCPU has done.</summary>
+    public VcpuStatistics Statistics { get; } = new();
+
+    /// <summary>Starts the thread and returns when it can be kicked; the guest does not run before <see cref="Release"/>.</summary>
+    public void Start()
+    {
+        _thread.Start();
+        _isAttached.Wait();
+    }
+
+    /// <summary>Lets the guest run.</summary>
+    public void Release() => _mayRun.Set();
+
+    /// <summary>Asks the loop to end; from any thread, also before <see cref="Release"/> and after the end.</summary>
+    public void RequestStop()
+    {
+        _isStopRequested = true;
+        _kick?.Kick();
+        _mayRun.Set();
+    }
+
+    /// <summary>Waits until the thread has ended.</summary>
+    /// <param name="timeout">The longest wait.</param>
+    /// <returns>False when the time ran out.</returns>
+    public bool Join(TimeSpan timeout) => _thread.Join(timeout);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _kick?.Dispose();
+        _isAttached.Dispose();
+        _mayRun.Dispose();
+    }
+
+    private void Main()
+    {
+        try
+        {
+            ThreadName.SetCurrent(_thread.Name!);
+            _kick = VcpuKick.AttachCurrentThread(_vcpu);
+            _isAttached.Set();
+            _mayRun.Wait();
+            Statistics.FirstRunTimestamp = Stopwatch.GetTimestamp();
+            RunGuest(_kick);
+        }
+#pragma warning disable CA1031 // The one place where a failure of this thread is carried to the thread that owns the machine.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            _observer.OnVcpuFailed((int)_vcpu.Id, failure);
+            _isAttached.Set();
+        }
+    }
+
+    private void RunGuest(VcpuKick kick)
+    {
+        long allocatedAtStart = 0;
+        long exits = 0;
+        VcpuAction action = VcpuAction.Poll;
+        while (true)
+        {
+            if (action == VcpuAction.Poll)
+            {
+                // Acknowledge first: a request that is made after it kicks again.
+                kick.Acknowledge();
+                if (_isStopRequested)
+                {
+                    break;
+                }
+            }
+
+            VcpuExit exit = _vcpu.Run();
+            Statistics.Count(exit.Reason);
+            action = _dispatcher.Dispatch(exit);
+            if (action == VcpuAction.Stop)
+            {
+                Statistics.AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocatedAtStart;
+                _observer.OnVcpuStopped(_vcpu, exit);
+                return;
+            }
+
+            if (exits++ == 0)
+            {
+                // The first exit pays for one-time initialisation; from here on nothing may be allocated.
+                allocatedAtStart = GC.GetAllocatedBytesForCurrentThread();
+            }
+        }
+
+        Statistics.AllocatedBytes = exits == 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - allocatedAtStart;
+    }
+}

@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using KvmSevVmm.KvmNative;
+using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Vcpus;
+using Serilog;
+
+namespace KvmSevVmm.Vmm;
+
+/// <summary>A virtual machine that is ready to run, runs once, and is disposed.</summary>
+/// <remarks>Made by <see cref="VirtualMachineBuilder"/>. <see cref="RequestStop"/> may be called from any thread at any time.</remarks>
+public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
+{
+    /// <summary>How long a vCPU may take to leave the guest after a kick; more is a bug of the monitor or the kernel.</summary>
+    private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a reader of the console that does not read may hold up the end.</summary>
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(2);
+
+    private readonly MachineParts _parts;
+    private readonly OwnedResources _resources;
+    private readonly ILogger _log;
+    private readonly StopSignal _stop;
+    private readonly List<VcpuThread> _threads = [];
+    private string? _crashReport;
+    private Exception? _failure;
+
+    internal VirtualMachine(MachineParts parts, OwnedResources resources, ILogger log)
+    {
+        _parts = parts;
+        _resources = resources;
+        _log = log;
+        _stop = parts.Stop;
+        foreach (KvmVcpu vcpu in parts.Vcpus)
+        {
+            var dispatcher = new ExitDispatcher((int)vcpu.Id, parts.Ports, parts.Mmio, parts.MapGpaRange, parts.Msrs, _stop);
+            _threads.Add(_resources.Add(new VcpuThread(vcpu, dispatcher, this)));
+        }
+    }
+
+    /// <summary>Which page is private and which is shared, as the guest said.</summary>
+    public SharedRegionTracker SharedRegions => _parts.Tracker;
+
+    /// <inheritdoc/>
+    public void RequestStop(StopReason reason, int guestCode = 0) => _stop.RequestStop(reason, guestCode);
+
+    /// <summary>Runs the guest until something stops it, and tears its threads down.</summary>
+    /// <returns>How it ended.</returns>
+    public MachineOutcome Run()
+    {
+        _parts.Events?.Lifecycle("start", null);
+        _parts.ConsoleOutput.Start();
+        _parts.ConsoleInput?.Start();
+        foreach (VcpuThread thread in _threads)
+        {
+            thread.Start();
+        }
+
+        foreach (VcpuThread thread in _threads)
+        {
+            thread.Release();
+        }
+
+        if (!_stop.Wait(_parts.Timeout ?? Timeout.InfiniteTimeSpan))
+        {
+            RequestStop(StopReason.Timeout);
+        }
+
+        StopThreads();
+        long ended = Stopwatch.GetTimestamp();
+        _parts.ConsoleInput?.Stop(FlushLimit);
+        _parts.ConsoleOutput.Stop(FlushLimit);
+        _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(_stop.Reason));
+        _parts.Events?.Flush();
+        return new MachineOutcome
+        {
+            Reason = _stop.Reason,
+            GuestCode = _stop.GuestCode,
+            CrashReport = _crashReport,
+            Failure = _failure ?? _parts.Events?.Failure,
+            EndedTimestamp = ended,
+            FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
+            UntilMatchedTimestamp = _parts.ConsoleMatcher?.MatchTimestamp ?? 0,
+            Vcpus = [.. _threads.Select(static thread => thread.Statistics)],
+        };
+    }
+
+    /// <summary>Puts together what is known of a run that has ended.</summary>
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="times">When things happened.</param>
+    public VmResult Describe(MachineOutcome outcome, VmTimes times) => new()
+    {
+        Mode = _parts.Mode,
+        CBitPosition = _parts.CBitPosition,
+        Reason = outcome.Failure is null ? outcome.Reason : StopReason.MonitorError,
+        GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)outcome.GuestCode : null,
+        CrashReport = outcome.CrashReport,
+        Failure = outcome.Failure,
+        Times = times,
+        ExitsByKind = ExitWords.Sum(outcome.Vcpus),
+        Hypercalls = _parts.MapGpaRange.Statistics.ToCounts(),
+        UnclaimedPortAccesses = (ulong)_parts.Ports.UnclaimedAccesses,
+        UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
+        UnknownMsrs = _parts.Msrs.UnknownMsrs,
+        Map = _parts.Tracker.Snapshot(),
+        MigrationReady = _parts.MigrationControl.IsReady,
+        WasMigrationReady = _parts.MigrationControl.WasReported,
+        PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),
+        GuestMemoryBytes = _parts.Memory.Layout.MemoryBytes,
+    };
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        StopThreads();
+        _resources.Dispose();
+    }
+
+    void IVcpuObserver.OnVcpuStopped(KvmVcpu vcpu, VcpuExit exit)
+    {
+        // The dispatcher has given the reason already; the report is for those that end in a crash.
+        if (_stop.Reason is StopReason.Crash or StopReason.Shutdown or StopReason.Halted)
+        {
+            _crashReport ??= CrashReport.Create(vcpu, exit, _parts.Memory, _parts.CBitPosition);
+        }
+    }
+
+    void IVcpuObserver.OnVcpuFailed(int vcpuIndex, Exception failure)
+    {
+        _log.Error(failure, "vCPU {Index} failed", vcpuIndex);
+        _failure ??= failure;
+        RequestStop(StopReason.MonitorError);
+    }
+
+    private void StopThreads()
+    {
+        foreach (VcpuThread thread in _threads)
+        {
+            thread.RequestStop();
+        }
+
+        foreach (VcpuThread thread in _threads)
+        {
+            if (!thread.Join(JoinLimit))
+            {
+                // Unmapping memory under a running vCPU would be worse than ending here.
+                Environment.FailFast("a vCPU did not leave the guest within 30 s of its kick");
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using KvmSevVmm.KvmNative;
+using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Vmm.Boot;
+using KvmSevVmm.Vmm.Console;
+using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Vcpus;
+using Serilog;
+
+namespace KvmSevVmm.Vmm;
+
+/// <summary>Builds a machine out of its configuration. Read <see cref="Build"/> as a table of contents: its order is the contract.</summary>
+public static class VirtualMachineBuilder
+{
+    /// <summary>CPUID 0x8000001F EAX bit 1: SEV.</summary>
+    private const uint SevFeature = 1 << 1;
+
+    /// <summary>KVM_PIT_SPEAKER_DUMMY: KVM answers port 0x61, which Linux calibrates its clock by.</summary>
+    private const uint PitSpeakerDummy = 1;
+
+    /// <summary>KVM reports a reduction of 0, hardware at least 1; Linux takes it from the address width.</summary>
+    private const int SimulatedReducedBits = 1;
+
+    /// <summary>Builds a machine that is ready to run.</summary>
+    /// <param name="config">What it is.</param>
+    /// <param name="io">What it reads from and writes to.</param>
+    /// <param name="log">The monitor's log.</param>
+    /// <returns>The machine; dispose it.</returns>
+    /// <exception cref="HostLacksException">The host does not offer what the configuration needs.</exception>
+    /// <exception cref="InvalidInputException">A file or a value of the configuration is wrong.</exception>
+    /// <exception cref="KvmException">The kernel refused a step.</exception>
+    public static VirtualMachine Build(VmConfig config, MachineIo io, ILogger log)
+    {
+        using var owned = new OwnedResources();
+        CheckSupported(config);
+        KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
+        KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
+        GuestLayout layout = CreateLayout(config, supported);
+
+        // Memory before the VM: it is unmapped last, when no vCPU and no memslot can reach it.
+        GuestMemory memory = owned.Add(GuestMemory.Create(layout));
+        KvmVm vm = owned.Add(kvm.CreateVm());
+
+        // Exits and irqchip before any vCPU exists: KVM asks for that order.
+        ulong exitHypercalls = HypercallExits.Enable(vm, config.ExitHypercalls, isNeeded: config.Sev.Mode != SevMode.None);
+        MsrExits.Enable(vm);
+        CreateInterruptControllers(vm);
+        owned.Add(Memslots.Register(vm, memory, config.Sev.Mode));
+        LoadedImage image = LoadedImage.Load(config.Boot, memory);
+        var stop = owned.Add(new StopSignal());
+        ConsoleMatcher? matcher = config.Until is { } pattern
+            ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
+            : null;
+        ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
+        IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
+        ConsoleInput? input = io.Input is { } source ? owned.Add(new ConsoleInput(source, serial, stop, io.Messages)) : null;
+        EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
+        var tracker = new SharedRegionTracker(
+            layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
+        var guestLog = new BoundedLog(log);
+        var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
+
+        // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
+        uint features = OfferedFeatures(config, exitHypercalls);
+        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, features, image, owned);
+        var parts = new MachineParts
+        {
+            Vcpus = [.. vcpus],
+            Memory = memory,
+            Ports = ports,
+            Mmio = new IoBus(),
+            MapGpaRange = new MapGpaRangeHandler(config.HypercallAbi, IsAllowed(config, features, KvmFeature.HcMapGpaRange), tracker, events, guestLog),
+            Msrs = new MsrHandler(
+                config.Sev.Mode,
+                IsAllowed(config, features, KvmFeature.MigrationControl),
+                config.UnknownMsrs,
+                migrationControl,
+                events,
+                guestLog),
+            MigrationControl = migrationControl,
+            Tracker = tracker,
+            Stop = stop,
+            ConsoleOutput = output,
+            ConsoleMatcher = matcher,
+            ConsoleInput = input,
+            Events = events,
+            Mode = config.Sev.Mode,
+            CBitPosition = layout.CBitPosition,
+            Timeout = config.Timeout,
+        };
+        return new VirtualMachine(parts, owned.Release(), log);
+    }
+
+    private static void CheckSupported(VmConfig config)
+    {
+        if (config.Sev.Mode > SevMode.Simulated)
+        {
+            throw new HostLacksException(
+                $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev has no launch for SEV hardware yet",
+                "--sev simulated runs the guest's side of SEV without hardware and without encryption");
+        }
+    }
+
+    private static GuestLayout CreateLayout(VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported)
+    {
+        int addressBits = CpuidPolicy.GetPhysicalAddressBits(supported);
+
+        // The simulated C-bit is an ordinary address bit, so it must be one that the guest has: the highest, unless the user says otherwise.
+        int? cBit = config.Sev.Mode == SevMode.None ? null : config.Sev.CBitPosition ?? addressBits - 1;
+        return GuestLayout.Create(config.MemoryBytes, addressBits, config.Sev.Mode, cBit);
+    }
+
+    private static void CreateInterruptControllers(KvmVm vm)
+    {
+        vm.SetTssAddr(GuestLayout.KvmTssAddress);
+        vm.SetIdentityMapAddr(GuestLayout.KvmIdentityMapAddress);
+        vm.CreateIrqChip();
+        vm.CreatePit2(PitSpeakerDummy);
+    }
+
+    private static IoBus AttachDevices(VmConfig config, KvmVm vm, ConsoleOutput output, StopSignal stop, out Serial16550 serial)
+    {
+        var ports = new IoBus();
+        serial = new Serial16550(new GsiLine(vm, Serial16550.Com1Irq), output);
+        ports.Register(Serial16550.Com1Port, Serial16550.WindowLength, serial, "com1");
+        var keyboard = new I8042(stop, new GsiLine(vm, I8042.KeyboardIrq));
+        ports.Register(I8042.DataPort, 1, keyboard.Data, "i8042-data");
+        ports.Register(I8042.CommandPort, 1, keyboard.Command, "i8042-command");
+        ports.Register(CmosRtc.Port, CmosRtc.WindowLength, new CmosRtc(TimeProvider.System), "cmos-rtc");
+        ports.Register(PostCode.Port, 1, new PostCode(), "post-code");
+        ports.Register(ResetPort.Port, ResetPort.WindowLength, new ResetPort(stop), "reset");
+        if (config.DebugExitPort is { } port)
+        {
+            ports.Register(port, DebugExit.WindowLength, new DebugExit(stop), "debug-exit");
+        }
+
+        ports.Freeze();
+        return ports;
+    }
+
+    private static List<KvmVcpu> CreateVcpus(
+        VmConfig config, KvmVm vm, KvmCpuidEntry2[] supported, GuestLayout layout, uint features, LoadedImage image, OwnedResources owned)
+    {
+        var vcpus = new List<KvmVcpu>(config.VcpuCount);
+        for (uint index = 0; index < config.VcpuCount; index++)
+        {
+            KvmVcpu vcpu = owned.Add(vm.CreateVcpu(index));
+            vcpu.SetCpuid2(CpuidPolicy.Create(supported, new CpuidRequest
+            {
+                VcpuIndex = index,
+                VcpuCount = config.VcpuCount,
+                MonitorKvmFeatures = features,
+                HiddenKvmFeatures = config.HiddenKvmFeatures,
+                MemoryEncryption = layout.CBitPosition is { } cBit ? new MemoryEncryptionLeaf(SevFeature, cBit, SimulatedReducedBits) : null,
+            }));
+            if (config.EnforcePvFeatures)
+            {
+                vcpu.EnableCap(KvmCap.EnforcePvFeatureCpuid, 1);
+            }
+
+            ResetState.ApplyCommon(vcpu);
+            if (index == 0)
+            {
+                ResetState.ApplyBoot(vcpu, image.Registers);
+            }
+
+            vcpus.Add(vcpu);
+        }
+
+        return vcpus;
+    }
+
+    /// <summary>The paravirtual features that this monitor answers: a bit is offered only when its exit is enabled.</summary>
+    private static uint OfferedFeatures(VmConfig config, ulong exitHypercalls)
+    {
+        if ((exitHypercalls & HypercallExits.MapGpaRange) == 0)
+        {
+            return 0;
+        }
+
+        uint features = 1u << (int)KvmFeature.HcMapGpaRange;
+        if (config.Sev.Mode != SevMode.None)
+        {
+            features |= 1u << (int)KvmFeature.MigrationControl;
+        }
+
+        return features & ~config.HiddenKvmFeatures;
+    }
+
+    /// <summary>Whether the monitor answers a feature: it is offered, or the guest is not held to what is offered.</summary>
+    private static bool IsAllowed(VmConfig config, uint features, KvmFeature feature) =>
+        !config.EnforcePvFeatures || (features & (1u << (int)feature)) != 0;
+}

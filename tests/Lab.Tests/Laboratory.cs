@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace KvmSevVmm.Lab.Tests;
+
+/// <summary>Runs commands inside the laboratory: QEMU's TCG with a real kvm_amd, by scripts/lab.sh.</summary>
+internal static class Laboratory
+{
+    /// <summary>Why there is no laboratory here, or null.</summary>
+    /// <param name="artifacts">What must have been built.</param>
+    public static string? SkipReason(params ReadOnlySpan<string> artifacts)
+    {
+        foreach (string artifact in artifacts)
+        {
+            if (!File.Exists(Repository.Artifact(artifact)))
+            {
+                return $"artifacts/{artifact} is not built; scripts/build.sh builds it";
+            }
+        }
+
+        bool hasQemu = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
+            .Split(':')
+            .Any(static folder => File.Exists(Path.Combine(folder, "qemu-system-x86_64")));
+        return hasQemu ? null : "qemu-system-x86_64 is not installed";
+    }
+
+    /// <summary>Runs a script with the given arguments and returns what it printed.</summary>
+    /// <param name="script">The script, relative to the repository.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="timeout">The longest it may take; lab.sh ends itself well before it.</param>
+    public static LabOutput Run(string script, IEnumerable<string> arguments, TimeSpan timeout)
+    {
+        var start = new ProcessStartInfo(Path.Combine(Repository.Root, script))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using Process process = Process.Start(start) ?? throw new InvalidOperationException($"{script} does not start");
+        process.StandardInput.Close();
+        var error = new StringBuilder();
+        process.ErrorDataReceived += (_, line) => error.AppendLine(line.Data);
+        process.BeginErrorReadLine();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(timeout))
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{script} took more than {timeout.TotalSeconds} s\n{error}");
+        }
+
+        process.WaitForExit();
+        return new LabOutput(process.ExitCode, output.Result, error.ToString());
+    }
+}
+
+/// <summary>What a command in the laboratory printed.</summary>
+/// <param name="ExitCode">Its exit code.</param>
+/// <param name="Output">Its standard output.</param>
+/// <param name="Error">Its standard error.</param>
+internal sealed record LabOutput(int ExitCode, string Output, string Error);
