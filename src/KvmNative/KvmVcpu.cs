@@ -64,9 +64,14 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public VcpuExit CompleteExit()
     {
         SetImmediateExit(true);
-        VcpuExit exit = Run();
-        SetImmediateExit(false);
-        return exit;
+        try
+        {
+            return Run();
+        }
+        finally
+        {
+            SetImmediateExit(false);
+        }
     }
 
     /// <summary>Chooses the signals that stay blocked while the guest runs, in place of the thread's own mask.</summary>
