@@ -15,6 +15,7 @@ public static class Program
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static int Main(string[] args)
     {
+        StandardDescriptors.Fill();
         CliContext context = new()
         {
             Output = StandardOutput.Open(),

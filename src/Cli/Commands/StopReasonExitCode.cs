@@ -15,7 +15,8 @@ internal static class StopReasonExitCode
     /// </remarks>
     internal static int For(VmResult result) => result.Reason switch
     {
-        StopReason.None or StopReason.MonitorError => result.Failure is Exception failure ? ErrorReport.For(failure).ExitCode : ExitCode.InternalError,
+        StopReason.None or StopReason.MonitorError =>
+            result.Failure is Exception failure ? ErrorReport.For(failure).ExitCode : ExitCode.InternalError,
         StopReason.PowerOff or StopReason.UntilMatched => ExitCode.Success,
         StopReason.DebugExit => (int)(((result.GuestCode.GetValueOrDefault() << 1) | 1) & 0xFF),
         StopReason.Reset => ExitCode.GuestReset,

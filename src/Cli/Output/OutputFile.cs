@@ -187,7 +187,14 @@ internal sealed class OutputFile : IDisposable
         string temporary = System.IO.Path.Combine(directory, $".kvmsev-{unique}.tmp");
         FileStream stream = new(
             temporary,
-            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = OwnerOnly });
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                Share = FileShare.Read,
+                BufferSize = 0,
+                UnixCreateMode = OwnerOnly,
+            });
         try
         {
             if (mode != OwnerOnly)
@@ -210,7 +217,8 @@ internal sealed class OutputFile : IDisposable
 
     // /dev/fd/3 may be a regular file that others write through the same descriptor: renaming over it would cut them off.
     private static bool IsDescriptor(string path) =>
-        path is "/dev/stderr" || path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
+        path is "/dev/stderr" || path.StartsWith("/dev/fd/", StringComparison.Ordinal)
+            || path.StartsWith("/proc/", StringComparison.Ordinal);
 
     // A rename over a link would replace the link; a link that points to nothing yet is followed too.
     private static string ResolveLinks(string path) =>

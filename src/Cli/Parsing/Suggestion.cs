@@ -33,7 +33,8 @@ internal static class Suggestion
         }
 
         List<string> containing =
-            [.. all.Where(candidate => candidate.StartsWith(lower, StringComparison.Ordinal) || candidate.EndsWith(lower, StringComparison.Ordinal))];
+            [.. all.Where(candidate =>
+                candidate.StartsWith(lower, StringComparison.Ordinal) || candidate.EndsWith(lower, StringComparison.Ordinal))];
         return containing.Count == 1 ? containing[0] : null;
     }
 
