@@ -19,7 +19,7 @@ public class FdHandle : SafeHandle
     /// <inheritdoc/>
     public override bool IsInvalid => handle < 0;
 
-    /// <summary>The number of the descriptor, for structures that carry descriptors to the kernel. Root the handle while the number is used.</summary>
+    /// <summary>The number of the descriptor, for structures that carry it to the kernel. Root the handle while it is used.</summary>
     /// <exception cref="ObjectDisposedException">The descriptor is closed; its number may already belong to another file.</exception>
     public int Descriptor
     {

@@ -35,7 +35,8 @@ public sealed class GuestMemFd : FdHandle
     {
         if (length > Size || offset > Size - length)
         {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"0x{length:x} bytes at 0x{offset:x} do not lie inside 0x{Size:x} bytes.");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"0x{length:x} bytes at 0x{offset:x} do not lie inside 0x{Size:x} bytes.");
         }
 
         while (LibC.Allocate(this, mode, (long)offset, (long)length) != 0)

@@ -116,7 +116,7 @@ public sealed unsafe partial class KvmVcpu
 
     /// <summary>Sets what CPUID answers. Before the first run.</summary>
     /// <param name="entries">All leaves.</param>
-    /// <exception cref="KvmException">EINVAL: the kernel refuses a leaf, or the vCPU has run with another table; E2BIG: too many.</exception>
+    /// <exception cref="KvmException">EINVAL: a leaf is refused, or the vCPU has run with another table; E2BIG: too many.</exception>
     public void SetCpuid2(ReadOnlySpan<KvmCpuidEntry2> entries)
     {
         using VariableArray<KvmCpuid2, KvmCpuidEntry2> table = new(entries.Length);

@@ -70,9 +70,14 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public VcpuExit CompleteExit()
     {
         SetImmediateExit(true);
-        VcpuExit exit = Run();
-        SetImmediateExit(false);
-        return exit;
+        try
+        {
+            return Run();
+        }
+        finally
+        {
+            SetImmediateExit(false);
+        }
     }
 
     /// <summary>Chooses the signals that stay blocked while the guest runs, in place of the thread's own mask.</summary>
@@ -121,7 +126,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     /// <summary>Maps guest memory before the guest touches it.</summary>
     /// <param name="gpa">The first byte; a multiple of the page size.</param>
     /// <param name="size">Bytes; a multiple of the page size.</param>
-    /// <exception cref="KvmException">ENOENT: no memory slot there; EOPNOTSUPP: not for this kind of guest; ENOTTY before Linux 6.11.</exception>
+    /// <exception cref="KvmException">ENOENT: no memory slot; EOPNOTSUPP: not for this guest; ENOTTY before Linux 6.11.</exception>
     public void PreFaultMemory(ulong gpa, ulong size)
     {
         // The kernel advances address and size, so a call that stops half-way goes on where it stopped.

@@ -100,13 +100,14 @@ public sealed partial class KvmVm
     {
         if ((ulong)bitmap.Length * 64 < pageCount)
         {
-            throw new ArgumentException($"{pageCount} pages need {((ulong)pageCount + 63) / 64} words, not {bitmap.Length}.", nameof(bitmap));
+            ulong words = ((ulong)pageCount + 63) / 64;
+            throw new ArgumentException($"{pageCount} pages need {words} words, not {bitmap.Length}.", nameof(bitmap));
         }
 
         // SAFETY: the kernel reads pageCount bits in whole words, checked above, and the span stays pinned.
-        fixed (ulong* words = bitmap)
+        fixed (ulong* bits = bitmap)
         {
-            KvmClearDirtyLog argument = new() { Slot = slot, NumPages = pageCount, FirstPage = firstPage, DirtyBitmap = (ulong)words };
+            KvmClearDirtyLog argument = new() { Slot = slot, NumPages = pageCount, FirstPage = firstPage, DirtyBitmap = (ulong)bits };
             Ioctl.Set(_fd, IoctlNumbers.ClearDirtyLog, in argument);
         }
     }

@@ -22,7 +22,7 @@ public sealed partial class KvmVm : IDisposable
     /// <summary>The type the machine was created with.</summary>
     public KvmVmType Type { get; }
 
-    /// <summary>The number of the machine's descriptor, for capabilities that name another machine. Root this object while it is used.</summary>
+    /// <summary>The number of the machine's descriptor, for capabilities that name another machine.</summary>
     /// <exception cref="ObjectDisposedException">The machine is closed.</exception>
     public int Descriptor => _fd.Descriptor;
 

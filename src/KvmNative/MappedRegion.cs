@@ -79,7 +79,7 @@ public sealed unsafe class MappedRegion : SafeHandle
     /// <summary>Maps a part of an open file, readable and writable.</summary>
     /// <param name="fd">A file, memfd or device that can be mapped. It may be closed afterwards.</param>
     /// <param name="offset">Where in the file, in bytes; a multiple of the page size.</param>
-    /// <param name="length">Bytes; at least 1. Touching a page that lies wholly beyond the file's end kills the process: check its size.</param>
+    /// <param name="length">Bytes; at least 1. Touching a page wholly beyond the file's end kills the process: check its size.</param>
     /// <param name="shared">Whether writes go to the file; otherwise they stay in this mapping.</param>
     /// <exception cref="KvmException">mmap(2) failed.</exception>
     public static MappedRegion MapFd(SafeHandle fd, ulong offset, ulong length, bool shared)

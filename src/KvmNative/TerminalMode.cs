@@ -5,11 +5,19 @@ using KvmSevVmm.KvmNative.Interop;
 namespace KvmSevVmm.KvmNative;
 
 /// <summary>A terminal in raw mode: every key reaches the guest. Restored by <see cref="Dispose"/> and by the end of the process.</summary>
+/// <remarks>
+/// Also by the signals that end a process, as soon as they arrive: natively compiled programs do not run their exit handlers then.
+/// Only SIGKILL leaves the terminal as it is.
+/// </remarks>
 public sealed unsafe class TerminalMode : IDisposable
 {
     private const int Now = 0;
     private const uint ProcessOutput = 1;
 
+    private static readonly PosixSignal[] EndingSignals =
+        [PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGTERM];
+
+    private readonly PosixSignalRegistration[] _registrations;
     private readonly int _fd;
     private readonly Termios _saved;
     private int _isRestored;
@@ -18,6 +26,7 @@ public sealed unsafe class TerminalMode : IDisposable
     {
         _fd = fd;
         _saved = saved;
+        _registrations = Array.ConvertAll(EndingSignals, signal => PosixSignalRegistration.Create(signal, _ => Restore()));
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
         AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
     }
@@ -75,20 +84,27 @@ public sealed unsafe class TerminalMode : IDisposable
     /// <summary>Puts the terminal back as it was. Does nothing the second time, and never throws: the terminal may be gone.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isRestored, 1) != 0)
-        {
-            return;
-        }
-
+        Restore();
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
-        Termios saved = _saved;
-
-        // SAFETY: the C library reads 60 bytes from a local variable of that size.
-        _ = LibC.SetTerminalAttributes(_fd, Now, &saved);
+        foreach (PosixSignalRegistration registration in _registrations)
+        {
+            registration.Dispose();
+        }
     }
 
-    private void OnProcessExit(object? sender, EventArgs e) => Dispose();
+    private void OnProcessExit(object? sender, EventArgs e) => Restore();
 
-    private void OnUnhandledException(object? sender, UnhandledExceptionEventArgs e) => Dispose();
+    private void OnUnhandledException(object? sender, UnhandledExceptionEventArgs e) => Restore();
+
+    private void Restore()
+    {
+        if (Interlocked.Exchange(ref _isRestored, 1) == 0)
+        {
+            Termios saved = _saved;
+
+            // SAFETY: the C library reads 60 bytes from a local variable of that size.
+            _ = LibC.SetTerminalAttributes(_fd, Now, &saved);
+        }
+    }
 }

@@ -100,7 +100,7 @@ public readonly ref struct VcpuExit
 
     /// <summary>The bytes that a port or memory access carries: read them for a write, fill them for a read.</summary>
     /// <remarks>A string instruction makes Count pieces of Size bytes, one behind the other. A memory access has 1 to 8 bytes.</remarks>
-    /// <exception cref="InvalidOperationException">The exit is no such access, or the kernel named bytes outside the shared memory.</exception>
+    /// <exception cref="InvalidOperationException">The exit is no such access, or its bytes lie outside the shared memory.</exception>
     public Span<byte> Data => Reason switch
     {
         VcpuExitReason.Io => GetIoData(),

@@ -66,7 +66,7 @@ public sealed unsafe class VcpuKick : IDisposable
         }
     }
 
-    /// <summary>Makes the current or next run of the vCPU end with Interrupted. Any thread; does nothing after the thread has gone.</summary>
+    /// <summary>Makes the vCPU's current or next run end with Interrupted. Any thread; does nothing after the thread has gone.</summary>
     /// <remarks>Write what the vCPU's thread shall do before the call. Several kicks before it looks are one.</remarks>
     /// <exception cref="KvmException">tgkill(2) failed in another way than by not finding the thread.</exception>
     public void Kick()

@@ -4,6 +4,7 @@ using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Host;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
@@ -39,6 +40,8 @@ public static class VirtualMachineBuilder
         KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
         GuestLayout layout = CreateLayout(config, supported);
+
+        HostMemory.CheckHolds(layout.MemoryBytes);
 
         // Memory before the VM: it is unmapped last, when no vCPU and no memslot can reach it.
         GuestMemory memory = owned.Add(GuestMemory.Create(layout));

@@ -74,7 +74,8 @@ public sealed class PortIoTests
         });
 
         Assert.Equal(
-            [(Immediate, 1, false), (Immediate, 2, false), (Immediate, 4, false), (Port, 1, false), (Port, 2, false), (Port, 4, false)], seen);
+            [(Immediate, 1, false), (Immediate, 2, false), (Immediate, 4, false), (Port, 1, false), (Port, 2, false), (Port, 4, false)],
+            seen);
 
         // What an IN does not write keeps the 0xFFFFFFFF that each began with.
         Assert.Equal(

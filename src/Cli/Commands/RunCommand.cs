@@ -176,6 +176,11 @@ internal static class RunCommand
             return;
         }
 
+        foreach (string reportLine in result.CrashReport?.Split('\n') ?? [])
+        {
+            context.Error.WriteLine($"kvmsev: {OneLine.Clean(reportLine)}");
+        }
+
         StringBuilder line = new(StopReasonWords.PhraseFor(result.Reason));
         if (result.GuestCode is ulong code)
         {

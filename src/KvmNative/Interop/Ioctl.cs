@@ -6,7 +6,7 @@ using KvmSevVmm.KvmNative.Errors;
 
 namespace KvmSevVmm.KvmNative.Interop;
 
-/// <summary>ioctl(2) for everything but KVM_RUN: retries EINTR and turns every other failure into an exception that names the call.</summary>
+/// <summary>ioctl(2) for everything but KVM_RUN: retries EINTR, makes other failures exceptions that name the call.</summary>
 internal static unsafe class Ioctl
 {
     /// <summary>Calls with an integer, or with 0 where the request takes none.</summary>

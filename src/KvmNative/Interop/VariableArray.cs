@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace KvmSevVmm.KvmNative.Interop;
 
-/// <summary>A structure of the kernel that ends in an array: one block of native memory with the header and the entries behind it.</summary>
+/// <summary>A structure of the kernel that ends in an array: one block of native memory with header and entries.</summary>
 /// <typeparam name="THeader">The fixed part.</typeparam>
 /// <typeparam name="TEntry">One entry.</typeparam>
 internal sealed unsafe class VariableArray<THeader, TEntry> : IDisposable

@@ -63,6 +63,21 @@ public sealed class Serial16550FlowTests
     }
 
     [Fact]
+    public void FullOutput_BytesStayInOrder_WhenTheGuestIsFasterThanOutputReady()
+    {
+        LimitedOutput output = new(room: 0);
+        Serial16550 uart = new(_line, output);
+        uart.Out(Fcr, 0x01);
+        uart.Out(Data, (byte)'1');
+        output.MakeRoomSilently(1); // there is room, but the callback is still on its way
+        uart.Out(Data, (byte)'2');
+        Assert.Equal("", output.Text);
+        output.MakeRoom(1);
+
+        Assert.Equal("12", output.Text);
+    }
+
+    [Fact]
     public void FullOutput_WritesBeyondTheFifo_AreLostAndCounted()
     {
         LimitedOutput output = new(room: 0);

@@ -16,7 +16,7 @@ public sealed class MapFormatTests(ITestOutputHelper output)
     [InlineData(MapFormat.Bitmap, "boot.bin", "boot.bin.json")]
     public void Write_TheBootOfASmallGuest_IsTheGoldenFile(MapFormat format, params string[] files)
     {
-        byte[][] written = MapFormats.Write(format, Boot());
+        byte[][] written = MapFormats.Write(format, BootOfASmallGuest());
         Assert.Equal(files.Length, written.Length);
         for (int i = 0; i < files.Length; i++)
         {
@@ -28,7 +28,7 @@ public sealed class MapFormatTests(ITestOutputHelper output)
     public void Write_TheBootOfASmallGuestAsATable_IsTheGoldenFile()
     {
         using MemoryStream table = new();
-        SharedRegionMapTable.Write(Boot(), table);
+        SharedRegionMapTable.Write(BootOfASmallGuest(), table);
         Assert.Equal(File.ReadAllText(Path.Combine(GoldenFolder, "boot.txt")), Encoding.ASCII.GetString(table.ToArray()));
     }
 
@@ -41,7 +41,7 @@ public sealed class MapFormatTests(ITestOutputHelper output)
         Random random = new(Seed(output));
         for (int i = 0; i < 400; i++)
         {
-            SharedRegionMap map = i == 0 ? Boot() : SampleMaps.Random(random);
+            SharedRegionMap map = i == 0 ? BootOfASmallGuest() : SampleMaps.Random(random);
             byte[][] files = MapFormats.Write(format, map);
             SharedRegionMap read = MapFormats.Read(format, files);
             AssertSame(map, read);
@@ -52,10 +52,10 @@ public sealed class MapFormatTests(ITestOutputHelper output)
     [Fact]
     public void Read_OneFormatWrittenAsAnother_LosesNothing()
     {
-        SharedRegionMap map = MapFormats.Read(MapFormat.Bitmap, MapFormats.Write(MapFormat.Bitmap, Boot()));
+        SharedRegionMap map = MapFormats.Read(MapFormat.Bitmap, MapFormats.Write(MapFormat.Bitmap, BootOfASmallGuest()));
         map = MapFormats.Read(MapFormat.Csv, MapFormats.Write(MapFormat.Csv, map));
         map = MapFormats.Read(MapFormat.Json, MapFormats.Write(MapFormat.Json, map));
-        AssertSame(Boot(), map);
+        AssertSame(BootOfASmallGuest(), map);
     }
 
     [Fact]

@@ -24,7 +24,7 @@ internal static class SampleMaps
     public static SharedRegionTrackerOptions Options => new() { Mode = "simulated", CBit = 39, Clock = new StoppedClock() };
 
     /// <summary>The calls of a small Linux guest's start: what a golden file should look like.</summary>
-    public static SharedRegionMap Boot()
+    public static SharedRegionMap BootOfASmallGuest()
     {
         SharedRegionTracker tracker = Tracker(Range(0, 0xa0000), Range(0x100000, 0x20000000));
         _ = tracker.Set(Pages(0, 159), PageState.Private);
