@@ -21,7 +21,7 @@ public static class Program
         Console.SetError(error);
         CliContext context = new()
         {
-            Output = StandardOutput.Open(),
+            Output = new DescriptorStream(1, "the standard output"),
             Error = error,
             ErrorBytes = errorBytes,
             Environment = Environment.GetEnvironmentVariable,

@@ -5,7 +5,9 @@ namespace KvmSevVmm.Cli.Tests;
 /// <summary>The program as a process of its own: what only its real descriptors can show.</summary>
 public sealed class ProcessTests
 {
-    private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "kvmsev");
+    // The published native executable differs in what the runtime holds open: KVMSEV_EXECUTABLE names it to test that one.
+    private static readonly string Executable =
+        Environment.GetEnvironmentVariable("KVMSEV_EXECUTABLE") ?? Path.Combine(AppContext.BaseDirectory, "kvmsev");
 
     [Fact]
     public void StandardOutput_Closed_IsAnIoError()
@@ -28,8 +30,8 @@ public sealed class ProcessTests
     [Fact]
     public void StandardOutput_ReaderGone_IsQuiet()
     {
-        // The reader closes its end, says so, and only then does the program start.
-        (int _, string output, string error) = Shell("{ read -r go <&3; \"$KVMSEV\" --help; echo $? >&4; } 3< <(sleep 0.5; echo) 4>&1 | exec 0<&- sleep 2");
+        // The reader ends at once and the program starts half a second later.
+        (int _, string output, string error) = Shell("exec 4>&1; { sleep 0.5; \"$KVMSEV\" --help; echo $? >&4; } | true");
 
         Assert.Equal("141\n", output);
         Assert.Empty(error);
@@ -52,18 +54,19 @@ public sealed class ProcessTests
     [InlineData("2>&-")]
     [InlineData("2>/dev/full")]
     [InlineData("<&- >&- 2>&-")]
-    public void StandardError_Unusable_LeavesTheExitCode(string redirection) => Assert.Equal(64, Shell($"\"$KVMSEV\" rnu {redirection}").ExitCode);
+    public void StandardError_Unusable_LeavesTheExitCode(string redirection) =>
+        Assert.Equal(64, Shell($"\"$KVMSEV\" rnu {redirection}").ExitCode);
 
     [Fact]
     public void StandardOutput_Closed_IsNotTakenByAFile()
     {
         using TempDirectory directory = new();
+        string log = directory.File("log");
 
-        (int exitCode, string _, string _) = Shell(
-            $"\"$KVMSEV\" map show '{Golden.Path("a.json")}' --output '{directory.File("out")}' >&-; code=$?; \"$KVMSEV\" version >&-; exit $code");
+        int exitCode = Shell($"\"$KVMSEV\" version --log-file '{log}' >&-").ExitCode;
 
-        Assert.Equal(0, exitCode);
-        Assert.Equal(Golden.Text("a.table"), File.ReadAllText(directory.File("out")));
+        Assert.Equal(74, exitCode);
+        Assert.Empty(File.ReadAllText(log));
     }
 
     [Fact]

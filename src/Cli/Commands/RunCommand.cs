@@ -202,11 +202,6 @@ internal static class RunCommand
         }
 
         context.Error.WriteLine($"kvmsev: {OneLine.Clean(line.ToString())}");
-        foreach (string reportLine in result.CrashReport?.TrimEnd('\n').Split('\n') ?? [])
-        {
-            context.Error.WriteLine($"  {OneLine.Clean(reportLine.TrimEnd('\r'))}".TrimEnd());
-        }
-
         if (result.Mode == SevMode.Simulated)
         {
             context.Error.WriteLine($"kvmsev: protection: {SevModeWords.ProtectionFor(result.Mode)}");

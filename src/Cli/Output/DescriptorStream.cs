@@ -7,7 +7,8 @@ namespace KvmSevVmm.Cli.Output;
 /// <summary>Writes to a descriptor that the process was started with; unbuffered.</summary>
 /// <remarks>
 /// Not the runtime's console streams: they pretend that a pipe without reader took the bytes, and on a terminal they begin by switching the
-/// keypad's mode, which a guest's console would then have to live with. Not a FileStream either: on a regular file it writes at offsets of its
+/// keypad's mode, which a guest's console would then have to live with. Not a FileStream either: on a regular file it writes at offsets of
+/// its
 /// own, over what others appended to the same redirection.
 /// </remarks>
 internal sealed class DescriptorStream : WriteOnlyStream

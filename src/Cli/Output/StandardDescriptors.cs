@@ -9,8 +9,10 @@ internal static class StandardDescriptors
     private const int LastStandard = 2;
 
     /// <summary>
-    /// Fills those that the caller closed (<c>kvmsev … >&amp;-</c>) with /dev/null: otherwise the next file that is opened, a map or a disk,
-    /// gets the number of stdout and the guest's console is written into it. Stdout is filled for reading only: writing to it stays the error
+    /// Fills those that the caller closed (<c>kvmsev … >&amp;-</c>) with /dev/null: otherwise the next file that is opened, a map or a
+    /// disk,
+    /// gets the number of stdout and the guest's console is written into it. Stdout is filled for reading only: writing to it stays the
+    /// error
     /// that it is for every other program.
     /// </summary>
     internal static void Fill()

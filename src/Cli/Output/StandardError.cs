@@ -3,18 +3,15 @@ using System.Text;
 namespace KvmSevVmm.Cli.Output;
 
 /// <summary>The process's standard error: for words, whose loss must never change what the program does.</summary>
-/// <remarks>
-/// Not <see cref="Console.Error"/> as the runtime makes it: on a terminal that begins by switching the keypad's mode, which a guest's console
-/// would then have to live with.
-/// </remarks>
 internal static class StandardError
 {
     /// <summary>A stream over descriptor 2 that drops what cannot be written.</summary>
-    internal static Stream Open() => new TolerantStream(Console.OpenStandardError());
+    internal static Stream Open() => new TolerantStream(new DescriptorStream(2, "the standard error"));
 
     /// <summary>A writer over such a stream, without buffer.</summary>
     /// <param name="stream">The stream.</param>
-    internal static TextWriter OpenWriter(Stream stream) => new StreamWriter(stream, new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
+    internal static TextWriter OpenWriter(Stream stream) =>
+        new StreamWriter(stream, new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
 
     /// <summary>Drops what cannot be written.</summary>
     private sealed class TolerantStream(Stream inner) : WriteOnlyStream
@@ -25,7 +22,7 @@ internal static class StandardError
             {
                 inner.Write(buffer);
             }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            catch (IOException)
             {
                 // A full disk or a closed descriptor: there is nowhere left to say so, and the exit code still tells the rest.
             }

@@ -403,9 +403,9 @@ public sealed class RunCommandTests : IDisposable
     public void Summary_OfACrash_HasTheReportLineByLine()
     {
         FakeMachine machine = new((config, _) =>
-            FakeMachine.Result(config, StopReason.Crash) with { CrashReport = "rax 0x0\n\n  0f 0b  ud2\e[31m\r\n" });
+            FakeMachine.Result(config, StopReason.Crash) with { CrashReport = "rax 0x0\n  0f 0b  ud2\e[31m" });
 
-        Assert.Equal(["  rax 0x0", "", @"    0f 0b  ud2\x1b[31m"], Run(machine).ErrorLines[1..]);
+        Assert.Equal(["kvmsev: rax 0x0", @"kvmsev:   0f 0b  ud2\x1b[31m"], Run(machine).ErrorLines[..^1]);
     }
 
     [Fact]
