@@ -101,8 +101,17 @@ public sealed class MapGpaRangeHandlerTests
             Call(handler, page << 12, 1, 0);
         }
 
-        KvmRunHypercall call = new() { Nr = MapGpaRangeHandler.HypercallNumber };
+        // Once before: the runtime allocates for a thread's first use of a lock.
+        MakeCalls(handler);
         long before = GC.GetAllocatedBytesForCurrentThread();
+        MakeCalls(handler);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    private static void MakeCalls(MapGpaRangeHandler handler)
+    {
+        KvmRunHypercall call = new() { Nr = MapGpaRangeHandler.HypercallNumber };
         for (int i = 0; i < 10_000; i++)
         {
             call.Arg0 = (ulong)i << 12;
@@ -110,8 +119,6 @@ public sealed class MapGpaRangeHandlerTests
             call.Arg2 = (i & 4) == 0 ? 0x10u : 0;
             handler.Handle(ref call, 0);
         }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     /// <summary>Overlapping, wrapping, huge, single and malformed calls.</summary>
