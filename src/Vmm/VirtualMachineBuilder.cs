@@ -63,6 +63,7 @@ public static class VirtualMachineBuilder
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
         var tracker = new SharedRegionTracker(
             layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
+        CheckMapFits(tracker);
         var guestLog = new BoundedLog(log);
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
@@ -104,6 +105,19 @@ public static class VirtualMachineBuilder
             throw new HostLacksException(
                 $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev has no launch for SEV hardware yet",
                 "--sev simulated runs the guest's side of SEV without hardware and without encryption");
+        }
+    }
+
+    /// <summary>A guest decides how large its map grows, up to a bound; the bound, twice (a snapshot holds a copy), must fit the managed heap.</summary>
+    private static void CheckMapFits(SharedRegionTracker tracker)
+    {
+        const long EverythingElse = 16 << 20;
+        long heap = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if ((tracker.MaximumBytes * 2) + EverythingElse > heap)
+        {
+            throw new HostLacksException(
+                $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, twice while it is written; the heap has {heap >> 20} MiB",
+                "give the guest less with --memory, or raise the heap with DOTNET_GCHeapHardLimit=0x20000000");
         }
     }
 

@@ -47,7 +47,7 @@ internal static class TrackerBenchmark
             long start = Stopwatch.GetTimestamp();
             foreach ((GpaRange range, PageState state) in calls)
             {
-                tracker.Set(range, state, 0);
+                tracker.Set(range, state, 0, start);
             }
 
             nanoseconds[i] = Stopwatch.GetElapsedTime(start).TotalNanoseconds / calls.Count;

@@ -59,8 +59,8 @@ public sealed class ConsoleMatcher
     /// <summary>The line that matched, as far as it had arrived; null before.</summary>
     public string? MatchedLine => Volatile.Read(ref _matchedLine);
 
-    /// <summary>How often a look at a line was given up after one second; only an expression with lookarounds or back-references can do that.
-    /// Worth a warning: the match may have been there.</summary>
+    /// <summary>How often a look at a line was given up after one second, which only an expression with lookarounds or back-references
+    /// can bring about. Worth a warning: the match may have been there.</summary>
     public long GivenUpCount => Interlocked.Read(ref _givenUpCount);
 
     /// <summary>Takes the next piece of console output.</summary>

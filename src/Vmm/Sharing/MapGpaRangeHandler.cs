@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Vcpus;
@@ -20,6 +21,7 @@ public sealed class MapGpaRangeHandler
     private readonly bool _isOffered;
     private readonly EventLog? _events;
     private readonly BoundedLog _log;
+    private readonly Lock _order = new();
 
     /// <summary>Makes the handler of one machine.</summary>
     /// <param name="abi">How the third argument is read.</param>
@@ -62,9 +64,21 @@ public sealed class MapGpaRangeHandler
             error = MapGpaRangeError.OutsideMemory;
         }
 
+        call.Ret = isAccepted ? HypercallResult.Success : HypercallResult.InvalidArgument;
+
+        // One lock over both: the log, replayed, gives the map, whichever vCPUs call at once.
+        lock (_order)
+        {
+            if (isAccepted)
+            {
+                _tracker.Set(request.Range, request.State, vcpuIndex, Stopwatch.GetTimestamp());
+            }
+
+            _events?.MapGpaRange(vcpuIndex, gpa, pages, attributes, unchecked((long)call.Ret));
+        }
+
         if (isAccepted)
         {
-            _tracker.Set(request.Range, request.State, vcpuIndex);
             Statistics.CountAccepted();
         }
         else
@@ -72,8 +86,6 @@ public sealed class MapGpaRangeHandler
             Reject(gpa, pages, attributes, error);
         }
 
-        call.Ret = isAccepted ? HypercallResult.Success : HypercallResult.InvalidArgument;
-        _events?.MapGpaRange(vcpuIndex, gpa, pages, attributes, unchecked((long)call.Ret));
         return VcpuAction.Resume;
     }
 

@@ -203,7 +203,7 @@ public sealed class Serial16550FlowTests
         SlowOutput output = new();
         Serial16550 uart = new(new RecordingLine(), output);
         uart.Out(Fcr, 0x01);
-        using CancellationTokenSource stop = new(TimeSpan.FromSeconds(60));
+        using CancellationTokenSource stop = new(TimeSpan.FromSeconds(120));
         Lock guestLock = new(); // a guest's driver has one too
 
         void Write()
@@ -253,6 +253,10 @@ public sealed class Serial16550FlowTests
                     uart.In(Data);
                     read++;
                 }
+                else
+                {
+                    Thread.Yield();
+                }
             }
         }
 
@@ -280,7 +284,7 @@ public sealed class Serial16550FlowTests
         {
             lock (_lock)
             {
-                _hasRefused = _waiting == 3;
+                _hasRefused = _waiting == 50;
                 _waiting += _hasRefused ? 0 : 1;
                 return !_hasRefused;
             }
@@ -304,6 +308,8 @@ public sealed class Serial16550FlowTests
                 {
                     OutputReady!();
                 }
+
+                Thread.Yield();
             }
         }
     }

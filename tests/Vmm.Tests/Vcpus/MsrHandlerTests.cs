@@ -80,11 +80,15 @@ public sealed class MsrHandlerTests
     {
         MsrHandler handler = Create(SevMode.Simulated);
         Read(handler, 1);
+        KvmRunMsr msr = default;
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (uint i = 0; i < 10_000; i++)
         {
-            Read(handler, i);
-            Write(handler, MigrationControl.MsrIndex, i & 1);
+            msr.Index = i;
+            handler.Read(ref msr, 0);
+            msr.Index = MigrationControl.MsrIndex;
+            msr.Data = i & 1;
+            handler.Write(ref msr, 0);
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
