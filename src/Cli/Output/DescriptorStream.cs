@@ -8,8 +8,7 @@ namespace KvmSevVmm.Cli.Output;
 /// <remarks>
 /// Not the runtime's console streams: they pretend that a pipe without reader took the bytes, and on a terminal they begin by switching the
 /// keypad's mode, which a guest's console would then have to live with. Not a FileStream either: on a regular file it writes at offsets of
-/// its
-/// own, over what others appended to the same redirection.
+/// its own, over what others appended to the same redirection.
 /// </remarks>
 internal sealed class DescriptorStream : WriteOnlyStream
 {

@@ -10,11 +10,9 @@ internal static class StandardDescriptors
 
     /// <summary>
     /// Fills those that the caller closed (<c>kvmsev … >&amp;-</c>) with /dev/null: otherwise the next file that is opened, a map or a
-    /// disk,
-    /// gets the number of stdout and the guest's console is written into it. Stdout is filled for reading only: writing to it stays the
-    /// error
-    /// that it is for every other program.
-    /// (A number that the runtime took for itself before Main is not free, and is left to it.)
+    /// disk, gets the number of stdout and the guest's console is written into it. Stdout is filled for reading only: writing to it stays
+    /// the error that it is for every other program. (A number that the runtime took for itself before Main is not free, and is left to
+    /// it.)
     /// </summary>
     internal static void Fill()
     {
