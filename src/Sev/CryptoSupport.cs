@@ -9,7 +9,8 @@ namespace KvmSevVmm.Sev;
 /// </remarks>
 public static class CryptoSupport
 {
-    private const string OverrideVariable = "CLR_OPENSSL_VERSION_OVERRIDE";
+    // What .NET reads, new name and old.
+    private static readonly string[] OverrideVariables = ["DOTNET_OPENSSL_VERSION_OVERRIDE", "CLR_OPENSSL_VERSION_OVERRIDE"];
 
     // The names .NET itself tries, newest first.
     private static readonly string[] Candidates = ["libssl.so.3", "libssl.so.1.1"];
@@ -20,7 +21,8 @@ public static class CryptoSupport
     {
         if (OperatingSystem.IsLinux())
         {
-            EnsureAvailable(Candidates, Environment.GetEnvironmentVariable(OverrideVariable));
+            string? versionOverride = OverrideVariables.Select(Environment.GetEnvironmentVariable).FirstOrDefault(value => value is not null);
+            EnsureAvailable(Candidates, versionOverride);
         }
     }
 
