@@ -81,6 +81,18 @@ public sealed class SevCertificate
             ? certificate
             : throw new SevFormatException(input, fault.Field, fault.Problem);
 
+    /// <summary>Reads a certificate from a file, raw or base64.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="encoding">How the file held it.</param>
+    /// <exception cref="SevFormatException">A field is not what it must be.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static SevCertificate Read(string path, out BlobEncoding encoding)
+    {
+        EncodedBlob blob = EncodedBlob.ReadFile(path, "certificate", Size);
+        encoding = blob.Encoding;
+        return Parse(blob.Bytes, path);
+    }
+
     /// <summary>Reads a certificate.</summary>
     /// <param name="bytes">The certificate, exactly 2084 bytes.</param>
     /// <param name="certificate">The certificate, or null.</param>

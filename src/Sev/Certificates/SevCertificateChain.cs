@@ -21,8 +21,6 @@ public sealed record SevCertificateChain(
     /// <summary>Bytes of PEK, OCA and CEK: what the kernel's PDH_CERT_EXPORT and QEMU call the certificate chain.</summary>
     public const int PlatformChainSize = 3 * SevCertificate.Size;
 
-    private static readonly int[] AuthoritySizes = [2 * 832, 832 + 576, 2 * 1600];
-
     /// <summary>Reads the file that <c>sevctl export</c> writes (PDH‖PEK‖OCA‖CEK) or <c>sevctl export --full</c> (and ASK‖ARK).</summary>
     /// <param name="bytes">The file's content, decoded.</param>
     /// <param name="input">The file's name, for messages.</param>
@@ -91,7 +89,7 @@ public sealed record SevCertificateChain(
         EncodedBlob blob = EncodedBlob.ReadFile(
             path,
             "chain",
-            [ExportSize, .. AuthoritySizes.Select(size => ExportSize + size)]);
+            [ExportSize, .. AskArk.Sizes.Select(size => ExportSize + size)]);
         encoding = blob.Encoding;
         return ParseExport(blob.Bytes, path);
     }
@@ -116,7 +114,7 @@ public sealed record SevCertificateChain(
         }
         else if (File.Exists(joined))
         {
-            authority = AskArk.Parse(EncodedBlob.ReadFile(joined, "ask_ark", AuthoritySizes).Bytes, joined);
+            authority = AskArk.Read(joined, out _);
         }
 
         return new SevCertificateChain(
