@@ -116,9 +116,9 @@ public sealed class CertificateRevocationList
         field = "thisUpdate";
         DateTimeOffset thisUpdate = X509Fields.ReadTime(body);
         field = "nextUpdate";
-        DateTimeOffset? nextUpdate = body.HasData && body.PeekTag().TagValue is (int)UniversalTagNumber.UtcTime or (int)UniversalTagNumber.GeneralizedTime
-            ? X509Fields.ReadTime(body)
-            : null;
+        bool hasNextUpdate = body.HasData
+            && (body.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) || body.PeekTag().HasSameClassAndValue(Asn1Tag.GeneralizedTime));
+        DateTimeOffset? nextUpdate = hasNextUpdate ? X509Fields.ReadTime(body) : null;
         field = "revokedCertificates";
         HashSet<string> serials = [];
         if (body.HasData && body.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
