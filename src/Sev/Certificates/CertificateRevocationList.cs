@@ -1,4 +1,6 @@
 using System.Formats.Asn1;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace KvmSevVmm.Sev.Certificates;
 
@@ -69,6 +71,18 @@ public sealed class CertificateRevocationList
         {
             throw new SevFormatException(input, field, "no valid DER", fault);
         }
+    }
+
+    /// <summary>Reads a list from a file, DER or PEM.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SevFormatException">A field is not what it must be.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static CertificateRevocationList Read(string path)
+    {
+        byte[] content = EncodedBlob.ReadContent(path);
+        string text = Encoding.Latin1.GetString(content);
+        bool isPem = PemEncoding.TryFind(text, out PemFields found) && text.AsSpan()[found.Label].SequenceEqual("X509 CRL");
+        return Parse(isPem ? Convert.FromBase64String(text[found.Base64Data]) : content, path);
     }
 
     /// <summary>True when the certificate is on the list.</summary>
