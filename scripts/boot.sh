@@ -67,7 +67,7 @@ make_temp_dir work
 if [[ -n $host ]]; then
   why='asked for by --host'
 else
-  # doctor's exit code is about failed checks; what counts here is its report.
+  # doctor's exit code says whether any mode can be run; what counts here is its report.
   "$KVMSEV" doctor --json >"$work/doctor.json" 2>/dev/null </dev/null || true
   IFS=$'\t' read -r host why < <(choose_host "$work/doctor.json")
 fi

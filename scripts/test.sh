@@ -117,19 +117,15 @@ run_tests() {
 cd -- "$REPO_ROOT"
 need_dotnet
 need_compiler
-need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86
+need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86 shellcheck=shellcheck
 rm -rf -- "$RESULTS"
 mkdir -p -- "$RESULTS"
 
 must_step restore dotnet restore "$SOLUTION" --locked-mode
 must_step build dotnet build "$SOLUTION" --configuration Release --no-restore -warnaserror
 step format dotnet format "$SOLUTION" --no-restore --verify-no-changes || true
-if command -v shellcheck >/dev/null; then
-  step shellcheck shellcheck --external-sources scripts/*.sh bench/*.sh .ci/run || true
-  step 'shellcheck of the init scripts' shellcheck --shell=dash scripts/guest/init scripts/lab/init || true
-else
-  note "shellcheck is not installed: the scripts are not checked"
-fi
+step shellcheck shellcheck --external-sources scripts/*.sh bench/*.sh .ci/run || true
+step 'shellcheck of the init scripts' shellcheck --shell=dash scripts/guest/init scripts/lab/init || true
 must_step 'native build' scripts/build.sh kvmsev labprobe
 must_step 'guest image' scripts/guest-image.sh
 KVMSEV_TEST_KERNEL=$(scripts/guest-image.sh --print kernel)

@@ -6,7 +6,7 @@ public static class ExitCode
     /// <summary>Done; for <c>run</c>: the guest powered off or the console matched.</summary>
     public const int Success = 0;
 
-    /// <summary>Ordinary negative answer: <c>map diff</c> found a difference, <c>doctor</c> a failure.</summary>
+    /// <summary>Ordinary negative answer: <c>map diff</c> found a difference, <c>doctor</c> no mode that can be run.</summary>
     public const int Failure = 1;
 
     /// <summary>The guest asked for a reset.</summary>

@@ -7,7 +7,7 @@ namespace KvmSevVmm.KvmNative;
 /// <summary>A terminal in raw mode: every key reaches the guest. Restored by <see cref="Dispose"/> and by the end of the process.</summary>
 /// <remarks>
 /// Also by the signals that end a process, as soon as they arrive: natively compiled programs do not run their exit handlers then.
-/// Only SIGKILL leaves the terminal as it is.
+/// SIGKILL and a fatal error of the runtime leave the terminal as it is; <c>stty sane</c> helps then.
 /// </remarks>
 public sealed unsafe class TerminalMode : IDisposable
 {

@@ -135,13 +135,15 @@ public sealed class EventLog : IDisposable
     /// <param name="vcpu">The vCPU.</param>
     /// <param name="index">The MSR.</param>
     /// <param name="value">The value written.</param>
-    public void MsrWrite(int vcpu, uint index, ulong value) => Msr("msr-write"u8, vcpu, index, value);
+    /// <param name="isFault">Whether the guest got #GP instead.</param>
+    public void MsrWrite(int vcpu, uint index, ulong value, bool isFault = false) => Msr("msr-write"u8, vcpu, index, value, isFault);
 
     /// <summary>A guest's RDMSR that reached the monitor.</summary>
     /// <param name="vcpu">The vCPU.</param>
     /// <param name="index">The MSR.</param>
     /// <param name="value">The value given.</param>
-    public void MsrRead(int vcpu, uint index, ulong value) => Msr("msr-read"u8, vcpu, index, value);
+    /// <param name="isFault">Whether the guest got #GP instead.</param>
+    public void MsrRead(int vcpu, uint index, ulong value, bool isFault = false) => Msr("msr-read"u8, vcpu, index, value, isFault);
 
     /// <summary>A step in the life of the machine.</summary>
     /// <param name="name">The step: small letters and hyphens.</param>
@@ -217,7 +219,7 @@ public sealed class EventLog : IDisposable
         }
     }
 
-    private void Msr(ReadOnlySpan<byte> name, int vcpu, uint index, ulong value)
+    private void Msr(ReadOnlySpan<byte> name, int vcpu, uint index, ulong value, bool isFault)
     {
         lock (_lock)
         {
@@ -226,6 +228,11 @@ public sealed class EventLog : IDisposable
                 Number(",\"vcpu\":"u8, vcpu);
                 HexString(",\"index\":\""u8, index);
                 HexString(",\"value\":\""u8, value);
+                if (isFault)
+                {
+                    Append(",\"fault\":true"u8);
+                }
+
                 End();
             }
         }

@@ -25,6 +25,9 @@ public sealed record MachineOutcome
     /// <summary>Stopwatch time stamp when the last vCPU thread had ended.</summary>
     public required long EndedTimestamp { get; init; }
 
+    /// <summary>Why the console's output could not be written to its end, else null.</summary>
+    public required Exception? ConsoleFailure { get; init; }
+
     /// <summary>Stopwatch time stamp of the guest's first byte on its console, 0 for none.</summary>
     public required long FirstConsoleByteTimestamp { get; init; }
 

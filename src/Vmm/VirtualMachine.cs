@@ -2,6 +2,7 @@ using System.Diagnostics;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Vcpus;
 using Serilog;
@@ -49,7 +50,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// <returns>How it ended.</returns>
     public MachineOutcome Run()
     {
-        _parts.Events?.Lifecycle("start", null);
+        _parts.Events?.Lifecycle("start", $"mode {SevModeWords.WordFor(_parts.Mode)}");
         _parts.ConsoleOutput.Start();
         _parts.ConsoleInput?.Start();
         foreach (VcpuThread thread in _threads)
@@ -71,14 +72,16 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         long ended = Stopwatch.GetTimestamp();
         _parts.ConsoleInput?.Stop(FlushLimit);
         _parts.ConsoleOutput.Stop(FlushLimit);
-        _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(_stop.Reason));
+        _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(GetReason()));
+        WarnOfLostConsole();
         _parts.Events?.Flush();
         return new MachineOutcome
         {
-            Reason = _stop.Reason,
+            Reason = GetReason(),
             GuestCode = _stop.GuestCode,
             CrashReport = _crashReport,
             Failure = _failure ?? _parts.Events?.Failure,
+            ConsoleFailure = _parts.ConsoleOutput.Failure,
             EndedTimestamp = ended,
             FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
             UntilMatchedTimestamp = _parts.ConsoleMatcher?.MatchTimestamp ?? 0,
@@ -94,7 +97,8 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         Mode = _parts.Mode,
         CBitPosition = _parts.CBitPosition,
         Reason = outcome.Failure is null ? outcome.Reason : StopReason.MonitorError,
-        GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)outcome.GuestCode : null,
+        GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)(uint)outcome.GuestCode : null,
+        Detail = outcome.CrashReport?.Split('\n')[0],
         CrashReport = outcome.CrashReport,
         Failure = outcome.Failure,
         Times = times,
@@ -131,6 +135,28 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _log.Error(failure, "vCPU {Index} failed", vcpuIndex);
         _failure ??= failure;
         RequestStop(StopReason.MonitorError);
+    }
+
+    /// <summary>
+    /// What counts as the reason. Output that a guest sent just before it ended itself is matched after its end: the match still counts.
+    /// </summary>
+    private StopReason GetReason() =>
+        _parts.ConsoleMatcher is { HasMatched: true }
+        && _stop.Reason is StopReason.PowerOff or StopReason.Reset or StopReason.DebugExit or StopReason.Shutdown or StopReason.Halted
+            ? StopReason.UntilMatched
+            : _stop.Reason;
+
+    private void WarnOfLostConsole()
+    {
+        if (_parts.ConsoleOutput.DroppedBytes is > 0 and long dropped)
+        {
+            _log.Warning("{Bytes} bytes of the guest's console were lost: {Cause}", dropped, _parts.ConsoleOutput.Failure?.Message ?? "nobody took them in time");
+        }
+
+        if (_parts.ConsoleMatcher?.GivenUpCount is > 0 and long givenUp)
+        {
+            _log.Warning("{Count} looks for --until took too long and were given up", givenUp);
+        }
     }
 
     private void StopThreads()

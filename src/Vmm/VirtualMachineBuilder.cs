@@ -53,7 +53,7 @@ public static class VirtualMachineBuilder
 
         // Exits and irqchip before any vCPU exists: KVM asks for that order.
         ulong exitHypercalls = HypercallExits.Enable(vm, config.ExitHypercalls, isNeeded: config.Sev.Mode != SevMode.None);
-        MsrExits.Enable(vm);
+        MsrExits.Enable(vm, config.Sev.Mode);
         CreateInterruptControllers(vm);
         owned.Add(Memslots.Register(vm, memory, config.Sev.Mode));
         LoadedImage image = LoadedImage.Load(config.Boot, memory);

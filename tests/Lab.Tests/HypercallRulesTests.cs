@@ -48,7 +48,7 @@ public sealed class HypercallRulesTests
     [InlineData("in-hole", InvalidArgument, true, "OutsideMemory", "")]
 
     // KVM does not look at the feature bit of this call, even with KVM_CAP_ENFORCE_PV_FEATURE_CPUID: the monitor does.
-    [InlineData("feature-hidden-enforced", NoSuchCall, true, null, "")]
+    [InlineData("feature-hidden-enforced", NoSuchCall, true, "NotOffered", "")]
     [InlineData("feature-hidden-not-enforced", Success, true, null, "0x2000-0x3000:Shared")]
 
     // The first proposal's ABI gives the third argument another meaning: attributes 1 is shared above, private here.

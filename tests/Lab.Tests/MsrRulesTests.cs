@@ -18,6 +18,7 @@ public sealed class MsrRulesTests
     [InlineData("migration-control-read-no-sev", "0x1", 1)]
     [InlineData("migration-control-write-1", "0x1", 2)]
     [InlineData("migration-control-write-0", "0x0", 2)]
+    [InlineData("migration-control-write-1-then-0", "0x0", 3)]
     [InlineData("unknown-read-ignored", "0x0", 1)]
     [InlineData("unknown-write-ignored", "0x0", 2)]
     public void Access_IsAnswered(string name, string rax, int exits)
@@ -48,7 +49,7 @@ public sealed class MsrRulesTests
 
     [Theory]
     [InlineData("migration-control-write-1", true)]
-    [InlineData("migration-control-write-0", false)]
+    [InlineData("migration-control-write-1-then-0", false)]
     [InlineData("migration-control-write-2", false)]
     public void MigrationControl_Bit0_IsWhatTheMapSays(string name, bool isReady) =>
         Assert.Equal(isReady, _probe[name].GetProperty("migrationReady").GetBoolean());

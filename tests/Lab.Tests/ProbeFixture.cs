@@ -24,9 +24,6 @@ public sealed class ProbeFixture
         }
     }
 
-    /// <summary>The names of all cases.</summary>
-    public IReadOnlyCollection<string> Names => _results.Value.Keys;
-
     private static Dictionary<string, JsonElement> RunProbe()
     {
         LabOutput run = Laboratory.Run(

@@ -6,9 +6,6 @@ internal static class Repository
     /// <summary>The folder with KvmSevVmm.sln.</summary>
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The laboratory.</summary>
-    public static string LabScript => Path.Combine(Root, "scripts", "lab.sh");
-
     /// <summary>What a build has left.</summary>
     public static string Artifact(string name) => Path.Combine(Root, "artifacts", name);
 

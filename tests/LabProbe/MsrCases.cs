@@ -21,6 +21,7 @@ internal static class MsrCases
         new("migration-control-read-no-sev") { Action = ProbeAction.ReadMsr, Rcx = MigrationControl, Sev = SevMode.None },
         new("migration-control-write-1") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 1 },
         new("migration-control-write-0") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 0 },
+        new("migration-control-write-1-then-0") { Action = ProbeAction.WriteMsrThenZero, Rcx = MigrationControl, Rax = 1 },
         new("migration-control-write-2") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 2 },
         new("migration-control-write-high") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 1, Rdx = 1 },
         new("unknown-read") { Action = ProbeAction.ReadMsr, Rcx = Unknown },

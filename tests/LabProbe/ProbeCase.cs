@@ -62,4 +62,7 @@ internal enum ProbeAction
 
     /// <summary>WRMSR, then RDMSR of the same register.</summary>
     WriteMsr,
+
+    /// <summary>WRMSR, WRMSR of zero, then RDMSR of the same register.</summary>
+    WriteMsrThenZero,
 }

@@ -37,7 +37,7 @@ internal static class ProbeMachine
                 HypercallExits.Enable(vm, mask, isNeeded: false);
             }
 
-            MsrExits.Enable(vm);
+            MsrExits.Enable(vm, probe.Sev);
         });
         Prepare(guest, probe);
 
@@ -117,6 +117,12 @@ internal static class ProbeMachine
                 c.rdmsr();
                 break;
             case ProbeAction.WriteMsr:
+                c.wrmsr();
+                c.rdmsr();
+                break;
+            case ProbeAction.WriteMsrThenZero:
+                c.wrmsr();
+                c.xor(AssemblerRegisters.eax, AssemblerRegisters.eax);
                 c.wrmsr();
                 c.rdmsr();
                 break;

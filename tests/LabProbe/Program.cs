@@ -6,7 +6,7 @@ using KvmSevVmm.LabProbe;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Vcpus;
 
-// One line of JSON for each case; a case that fails in the monitor itself gets a line too, so that none goes missing.
+// One line of JSON for each case.
 foreach (ProbeCase probe in HypercallCases.All.Concat(MsrCases.All))
 {
     Console.WriteLine(JsonSerializer.Serialize(ProbeMachine.Run(probe), ProbeJsonContext.Default.ProbeResult));

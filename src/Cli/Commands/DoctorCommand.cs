@@ -17,7 +17,7 @@ internal static class DoctorCommand
     internal static readonly Verb Verb = Verb.Create<DoctorOptions>(
         "kvmsev doctor [OPTIONS]",
         """
-        Every finding is tried, not read from a table: a tiny guest makes the page-state
+        What can be tried is tried: a tiny guest makes the page-state
         hypercall, with a deadline of one second, because on some software KVMs such a
         guest never comes back.
 

@@ -13,11 +13,23 @@ internal sealed class MachineRunner : IMachineRunner
         TimeSpan start = Stopwatch.GetElapsedTime(outputs.StartTimestamp);
         using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
         var io = new MachineIo(outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp);
+        if (config.VcpuCount > 1)
+        {
+            outputs.Log.Warning(
+                "{Count} vCPUs are created, but there are no ACPI tables yet: Linux finds and uses one", config.VcpuCount);
+        }
+
         using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
         outputs.Stop.Attach(machine);
         try
         {
             MachineOutcome outcome = machine.Run();
+            if (outputs.Serial.Kind == SerialKind.File && outcome.ConsoleFailure is { } failure)
+            {
+                // A file that the user asked for is not whole; a reader of stdout that has gone is that reader's business.
+                outcome = outcome with { Failure = outcome.Failure ?? failure };
+            }
+
             return machine.Describe(outcome, new VmTimes
             {
                 StartedAt = outputs.StartedAt,

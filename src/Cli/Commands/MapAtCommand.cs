@@ -30,7 +30,8 @@ internal static class MapAtCommand
         List<Gpa> addresses = [.. options.Addresses.Select(text => new Gpa(NumberValue.Parse("GPA", text)))];
         SharedRegionMap map = MapFile.Read(options.File!);
         SharedRegionRun?[] runs = FindRuns(map, addresses);
-        context.Write(options.Json ? Json(addresses, runs) : Lines(addresses, runs));
+        context.Write(options.Json ? Json(map.Mode, addresses, runs) : Lines(addresses, runs));
+        MapFile.WarnOfSimulation(map, options, context);
         return runs.Any(run => run is null) ? ExitCode.Failure : ExitCode.Success;
     }
 
@@ -79,13 +80,14 @@ internal static class MapAtCommand
         return text.ToString();
     }
 
-    private static string Json(List<Gpa> addresses, SharedRegionRun?[] runs)
+    private static string Json(string mode, List<Gpa> addresses, SharedRegionRun?[] runs)
     {
         using MemoryStream buffer = new();
         using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
         {
             json.WriteStartObject();
             json.WriteString("schema"u8, "kvmsev.map-at/1"u8);
+            json.WriteString("mode"u8, mode);
             json.WriteStartArray("addresses"u8);
             for (int i = 0; i < runs.Length; i++)
             {

@@ -30,7 +30,9 @@ internal static class MapDiffCommand
         SharedRegionMap before = MapFile.Read(options.Before!);
         SharedRegionMap after = MapFile.Read(options.After!);
         IEnumerable<SharedRegionChange> changes = SharedRegionMap.Diff(before, after);
-        bool isDifferent = options.Json ? WriteJson(options, changes, context.Output) : WriteTable(changes, context.Output);
+        bool isDifferent = options.Json ? WriteJson(options, before.Mode, after.Mode, changes, context.Output) : WriteTable(changes, context.Output);
+        MapFile.WarnOfSimulation(before, options, context);
+        MapFile.WarnOfSimulation(after, options, context);
         return isDifferent ? ExitCode.Failure : ExitCode.Success;
     }
 
@@ -63,7 +65,8 @@ internal static class MapDiffCommand
     private static string Line(string start, string end, string pages, string before, string after) =>
         $"{start,-16} {end,-16} {pages,14} {before,-11} {after}".TrimEnd();
 
-    private static bool WriteJson(MapDiffOptions options, IEnumerable<SharedRegionChange> changes, Stream output)
+    private static bool WriteJson(
+        MapDiffOptions options, string beforeMode, string afterMode, IEnumerable<SharedRegionChange> changes, Stream output)
     {
         ulong pages = 0;
         bool isDifferent = false;
@@ -73,6 +76,8 @@ internal static class MapDiffCommand
         json.WriteString("schema"u8, "kvmsev.map-diff/1"u8);
         json.WriteString("a"u8, options.Before);
         json.WriteString("b"u8, options.After);
+        json.WriteString("aMode"u8, beforeMode);
+        json.WriteString("bMode"u8, afterMode);
         json.WriteStartArray("changes"u8);
         foreach (SharedRegionChange change in changes)
         {

@@ -1,4 +1,6 @@
 using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -44,6 +46,18 @@ internal static class MapFile
                 {
                     return SharedRegionMapBitmap.Read(file, headerFile, path, header);
                 }
+        }
+    }
+
+    /// <summary>Says on stderr that a map is a simulated guest's, where the answer itself has no place for it.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="options">With --json the document has the mode; --quiet asks for silence.</param>
+    /// <param name="context">Takes the words.</param>
+    internal static void WarnOfSimulation(SharedRegionMap map, CommonOptions options, CliContext context)
+    {
+        if (map.Mode == SevModeWords.WordFor(SevMode.Simulated) && !options.Json && !options.Quiet)
+        {
+            context.Error.WriteLine("kvmsev: the guest was simulated: nothing is encrypted and nothing is confidential");
         }
     }
 }

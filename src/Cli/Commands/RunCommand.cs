@@ -67,8 +67,13 @@ internal static class RunCommand
             return ExitCode.Success;
         }
 
+        // Before the first file is opened and until the last is written: a signal in between leaves nothing half done.
+        StopRelay stop = new();
+        using PosixSignalRegistration interrupt = Relay(PosixSignal.SIGINT, stop, StopReason.Interrupted);
+        using PosixSignalRegistration terminate = Relay(PosixSignal.SIGTERM, stop, StopReason.Terminated);
+        using PosixSignalRegistration hangUp = Relay(PosixSignal.SIGHUP, stop, StopReason.Terminated);
         using RunFiles files = RunFiles.Open(options, serial, context.Output);
-        VmResult result = RunMachine(config, serial, files, options, context);
+        VmResult result = RunMachine(config, serial, files, stop, options, context);
         result = WriteFiles(result, files, context);
         int exitCode = ExitCodeOf(result);
         if (options.Json)
@@ -86,7 +91,8 @@ internal static class RunCommand
         return exitCode;
     }
 
-    private static VmResult RunMachine(VmConfig config, SerialTarget serial, RunFiles files, RunOptions options, CliContext context)
+    private static VmResult RunMachine(
+        VmConfig config, SerialTarget serial, RunFiles files, StopRelay stop, RunOptions options, CliContext context)
     {
         Stream? serialOutput = serial.Kind switch
         {
@@ -95,13 +101,9 @@ internal static class RunCommand
             _ => null,
         };
         TimeSpan start = Stopwatch.GetElapsedTime(context.StartTimestamp);
-        StopRelay stop = new();
         try
         {
             IMachineRunner runner = context.MachineRunner ?? throw new InvalidOperationException("this build of kvmsev has no machine.");
-            using PosixSignalRegistration interrupt = Relay(PosixSignal.SIGINT, stop, StopReason.Interrupted);
-            using PosixSignalRegistration terminate = Relay(PosixSignal.SIGTERM, stop, StopReason.Terminated);
-            using PosixSignalRegistration hangUp = Relay(PosixSignal.SIGHUP, stop, StopReason.Terminated);
             using IDisposable? rawTerminal = serial.Kind == SerialKind.Tty ? context.EnterRawTerminal() : null;
             RunOutputs outputs = new(
                 files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log);
@@ -176,7 +178,8 @@ internal static class RunCommand
             return;
         }
 
-        foreach (string reportLine in result.CrashReport?.Split('\n') ?? [])
+        // The report's first line is the detail of the summary.
+        foreach (string reportLine in (result.CrashReport?.Split('\n') ?? []).Skip(1))
         {
             context.Error.WriteLine($"kvmsev: {OneLine.Clean(reportLine)}");
         }

@@ -1,5 +1,7 @@
 using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
+using Mono.Unix.Native;
 
 namespace KvmSevVmm.Cli.Commands;
 
@@ -37,7 +39,7 @@ internal sealed class RunFiles : IDisposable
         try
         {
             files.Map = OpenOne("--map-out", options.MapOut, standardOutput);
-            files.EventLog = OpenOne("--event-log", options.EventLog, standardOutput);
+            files.EventLog = OpenEventLog(options.EventLog, standardOutput);
             files.Result = OpenOne("--result", options.Result, standardOutput);
 
             // Last: this one is emptied at once.
@@ -58,6 +60,17 @@ internal sealed class RunFiles : IDisposable
         EventLog?.Dispose();
         Result?.Dispose();
         Serial?.Dispose();
+    }
+
+    /// <summary>The event log is written on vCPU threads: a pipe whose reader is slow would hold up the guest, and its end.</summary>
+    private static OutputFile? OpenEventLog(string? path, Stream standardOutput)
+    {
+        if (path is not null && (path == "-" || FileKind.TypeOf(path) is not (null or FilePermissions.S_IFREG)))
+        {
+            throw new UsageException($"--event-log: '{path}' is not a regular file", "write to a file and follow the map instead, or read it afterwards");
+        }
+
+        return OpenOne("--event-log", path, standardOutput);
     }
 
     private static OutputFile? OpenOne(string option, string? path, Stream standardOutput) =>

@@ -11,7 +11,7 @@ namespace KvmSevVmm.Cli.Commands;
 [Verb("run", HelpText = "Boot a guest and run it to its end.")]
 internal sealed class RunOptions : CommonOptions
 {
-    private const ulong MaximumVcpus = 4096;
+    private const ulong MaximumVcpus = 255;
 
     /// <summary>What to boot.</summary>
     [Option("kernel", Required = true, MetaValue = "FILE", HelpText = "Kernel to boot: bzImage or ELF.")]

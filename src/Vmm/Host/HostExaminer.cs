@@ -66,9 +66,8 @@ public sealed class HostExaminer
 
         using (kvm)
         {
-            bool hasBasics = CheckBasics(kvm);
+            bool hasBasics = CheckBasics(kvm) & CheckMsrExits(kvm);
             bool hasHypercallExit = CheckHypercallExit(kvm);
-            bool hasMsrExits = CheckMsrExits(kvm);
             string vendor = VendorOf(kvm.GetSupportedCpuid());
             bool isAmd = CheckVendor(vendor);
             (VmmcallVerdict vmmcall, string vmmcallDetail) = CheckVmmcall(kvm, hasHypercallExit);
@@ -80,7 +79,7 @@ public sealed class HostExaminer
                 hasBasics
                     ? new(SevMode.None, true, "KVM has what an ordinary guest needs; whether a 64-bit kernel runs on it is not tried here")
                     : new(SevMode.None, false, "KVM lacks a capability that the monitor needs"),
-                JudgeSimulated(hasBasics && hasMsrExits, hasHypercallExit, isAmd, vmmcall, vmmcallDetail),
+                JudgeSimulated(hasBasics, hasHypercallExit, isAmd, vmmcall, vmmcallDetail),
                 JudgeHardware(SevMode.Sev, sevObstacle),
                 JudgeHardware(SevMode.SevEs, sevObstacle),
                 JudgeHardware(SevMode.SevSnp, sevObstacle),
@@ -133,6 +132,11 @@ public sealed class HostExaminer
             Add("kvm-device", Kvm, false, Description, refused.Message, refused.Hint);
             return null;
         }
+        catch (PlatformNotSupportedException otherApi)
+        {
+            Add("kvm-device", Kvm, false, Description, otherApi.Message, "kvmsev needs the KVM of Linux on x86-64");
+            return null;
+        }
     }
 
     private bool CheckBasics(KvmDevice kvm)
@@ -143,6 +147,7 @@ public sealed class HostExaminer
             (KvmCap.Irqchip, "KVM_CAP_IRQCHIP"),
             (KvmCap.Pit2, "KVM_CAP_PIT2"),
             (KvmCap.ImmediateExit, "KVM_CAP_IMMEDIATE_EXIT"),
+            (KvmCap.EnforcePvFeatureCpuid, "KVM_CAP_ENFORCE_PV_FEATURE_CPUID"),
         ];
         string missing = string.Join(", ", needed.Where(entry => kvm.CheckExtension(entry.Cap) == 0).Select(entry => entry.Name));
         Add(
@@ -151,7 +156,7 @@ public sealed class HostExaminer
             missing.Length == 0,
             "KVM has the capabilities that every guest needs",
             missing.Length == 0 ? string.Join(", ", needed.Select(entry => entry.Name)) : $"missing: {missing}",
-            "use Linux 4.12 or newer on x86");
+            "use Linux 5.10 or newer on x86");
         return missing.Length == 0;
     }
 
@@ -206,6 +211,12 @@ public sealed class HostExaminer
         }
 
         (VmmcallVerdict verdict, string detail) = VmmcallProbe.Run(kvm, VmmcallDeadline);
+        if (verdict == VmmcallVerdict.NotTried)
+        {
+            _checks.Add(new("vmmcall", Guest, CheckStatus.Skip, Description, detail, null));
+            return (verdict, detail);
+        }
+
         Add(
             "vmmcall",
             Guest,
@@ -220,10 +231,20 @@ public sealed class HostExaminer
     /// <returns>What stands in the way of a SEV guest, or null.</returns>
     private string? CheckSev(KvmDevice kvm)
     {
-        using KvmVm vm = kvm.CreateVm();
-        int? refusal = vm.ProbeMemoryEncryption();
-        string? obstacle = refusal is { } errno ? $"KVM_MEMORY_ENCRYPT_OP answers {(Errno)errno} ({errno}): this KVM offers no SEV" : null;
-        uint types = (uint)vm.CheckExtension(KvmCap.VmTypes);
+        uint types = (uint)kvm.CheckExtension(KvmCap.VmTypes);
+        string? obstacle;
+        try
+        {
+            using KvmVm vm = kvm.CreateVm();
+            obstacle = vm.ProbeMemoryEncryption() is { } errno
+                ? $"KVM_MEMORY_ENCRYPT_OP answers {(Errno)errno} ({errno}): this KVM offers no SEV"
+                : null;
+        }
+        catch (KvmException refused)
+        {
+            obstacle = refused.Message;
+        }
+
         Add(
             "kvm-sev",
             SevCategory,

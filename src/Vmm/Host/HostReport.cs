@@ -11,8 +11,4 @@ public sealed record HostReport(ImmutableArray<HostCheck> Checks, ImmutableArray
     /// <summary>The verdict for one mode.</summary>
     /// <param name="mode">The mode.</param>
     public ModeVerdict this[SevMode mode] => Modes.Single(verdict => verdict.Mode == mode);
-
-    /// <summary>The check of that name.</summary>
-    /// <param name="name">Its name.</param>
-    public HostCheck Find(string name) => Checks.Single(check => check.Name == name);
 }

@@ -36,10 +36,14 @@ public static class VmmcallProbe
     private const ushort CodeAddress = 0x1000;
     private const byte AnswerPort = 0x80;
     private const byte TestAnswer = 0x5A;
+    private const byte StartedMark = 0x11;
+    private static readonly TimeSpan KickDeadline = TimeSpan.FromSeconds(5);
 
-    /// <summary>mov eax, 12; xor ebx, ebx; mov ecx, 1; mov edx, 0x10; vmmcall; out 0x80, al; hlt.</summary>
+    /// <summary>mov al, 0x11; out 0x80, al; mov eax, 12; xor ebx, ebx; mov ecx, 1; mov edx, 0x10; vmmcall; out 0x80, al; hlt.</summary>
     private static ReadOnlySpan<byte> GuestCode =>
     [
+        0xB0, StartedMark,
+        0xE6, AnswerPort,
         0x66, 0xB8, 0x0C, 0, 0, 0,
         0x66, 0x31, 0xDB,
         0x66, 0xB9, 0x01, 0, 0, 0,
@@ -92,7 +96,11 @@ public static class VmmcallProbe
         if (!isInTime)
         {
             trial.Stop();
-            thread.Join();
+            if (!thread.Join(KickDeadline))
+            {
+                // Left alone on purpose: to release what a vCPU is still running on would be worse.
+                return (VmmcallVerdict.Spins, "a guest that executes VMMCALL never comes back, and does not even leave for a kick");
+            }
         }
 
         trial.Dispose();
@@ -105,6 +113,7 @@ public static class VmmcallProbe
         private readonly ManualResetEventSlim _isAttached = new();
         private VcpuKick? _kick;
         private volatile bool _isStopRequested;
+        private bool _hasStarted;
         private bool _wasForwarded;
         private byte? _answer;
         private VcpuExitReason _lastExit = VcpuExitReason.Interrupted;
@@ -150,6 +159,7 @@ public static class VmmcallProbe
         {
             (true, true, TestAnswer) =>
                 (VmmcallVerdict.Works, "VMMCALL reached user space as KVM_EXIT_HYPERCALL and its answer came back in RAX"),
+            (_, _, null) when !_hasStarted => (VmmcallVerdict.NotTried, $"the trial's guest did not run; last exit {_lastExit}"),
             (false, _, _) => (VmmcallVerdict.Spins, "a guest that executes VMMCALL never comes back: KVM does not emulate it"),
             (true, _, null) => (VmmcallVerdict.Faults, $"a guest that executes VMMCALL ended with {_lastExit}"),
             (true, _, _) =>
@@ -171,7 +181,12 @@ public static class VmmcallProbe
                     exit.Hypercall.Ret = TestAnswer;
                     return true;
                 case VcpuExitReason.Io when exit.Io.Port == AnswerPort && exit.Io.IsWrite:
-                    _answer = exit.Data[0];
+                    if (_hasStarted)
+                    {
+                        _answer = exit.Data[0];
+                    }
+
+                    _hasStarted = true;
                     return true;
                 default:
                     _lastExit = exit.Reason;

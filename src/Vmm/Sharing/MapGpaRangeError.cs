@@ -26,4 +26,7 @@ public enum MapGpaRangeError
 
     /// <summary>Some of the range is not the guest's RAM.</summary>
     OutsideMemory,
+
+    /// <summary>The guest was not offered this call, or there is none of this number.</summary>
+    NotOffered,
 }

@@ -46,26 +46,30 @@ public sealed class MapGpaRangeHandler
     /// <param name="vcpuIndex">Which vCPU called.</param>
     public VcpuAction Handle(ref KvmRunHypercall call, int vcpuIndex)
     {
-        if (call.Nr != HypercallNumber || !_isOffered)
-        {
-            call.Ret = HypercallResult.NoSuchCall;
-            return VcpuAction.Resume;
-        }
+        bool isOffered = call.Nr == HypercallNumber && _isOffered;
 
         // kvm_run is mapped shared with the kernel, not with the guest: the arguments cannot change under us.
         ulong gpa = call.Arg0;
         ulong pages = call.Arg1;
         ulong attributes = call.Arg2;
 
-        bool isAccepted = MapGpaRangeRequest.TryParse(
-            gpa, pages, attributes, _abi, out MapGpaRangeRequest request, out MapGpaRangeError error);
+        MapGpaRangeRequest request = default;
+        MapGpaRangeError error = MapGpaRangeError.NotOffered;
+        bool isAccepted = isOffered && MapGpaRangeRequest.TryParse(gpa, pages, attributes, _abi, out request, out error);
         if (isAccepted && !_tracker.IsRam(request.Range))
         {
             isAccepted = false;
             error = MapGpaRangeError.OutsideMemory;
         }
 
-        call.Ret = isAccepted ? HypercallResult.Success : HypercallResult.InvalidArgument;
+        if (isAccepted)
+        {
+            call.Ret = HypercallResult.Success;
+        }
+        else
+        {
+            call.Ret = isOffered ? HypercallResult.InvalidArgument : HypercallResult.NoSuchCall;
+        }
 
         // One lock over both: the log, replayed, gives the map, whichever vCPUs call at once.
         lock (_order)

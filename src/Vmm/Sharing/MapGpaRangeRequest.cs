@@ -62,6 +62,7 @@ public readonly record struct MapGpaRangeRequest(GpaRange Range, PageState State
         MapGpaRangeError.ReservedAttributeBits => "a reserved attribute bit (63:5) is set",
         MapGpaRangeError.UnknownEncryptionStatus => "the encryption status is neither 0 nor 1",
         MapGpaRangeError.OutsideMemory => "some of the range is not RAM",
+        MapGpaRangeError.NotOffered => "the guest was not offered the call",
         _ => throw new ArgumentOutOfRangeException(nameof(error)),
     };
 

@@ -28,7 +28,7 @@ public static class CpuidPolicy
         // EAX: ARAT alone; the rest is power management that nobody emulates.
         new(0x6) { HideEax = ~Bits(2), HideEbx = ~0u, HideEcx = ~0u, HideEdx = ~0u },
         // Hidden EBX: SGX, RDT-M, RDT-A, PT. Hidden ECX: ENQCMD, SGX_LC, PKS. Hidden EDX: UINTR, PCONFIG, ARCH_LBR.
-        new(0x7) { HideEbx = Bits(2, 12, 15, 25), HideEcx = Bits(29, 30, 31), HideEdx = Bits(5, 18, 19) },
+        new(0x7) { Index = 0, HideEbx = Bits(2, 12, 15, 25), HideEcx = Bits(29, 30, 31), HideEdx = Bits(5, 18, 19) },
         new(0xB),
         new(0xD),
         new(ExtendedBaseLeaf),
@@ -92,7 +92,7 @@ public static class CpuidPolicy
         filtered = entry;
         foreach (LeafRule rule in Rules)
         {
-            if (rule.Function == entry.Function)
+            if (rule.Function == entry.Function && (rule.Index is not { } index || index == entry.Index))
             {
                 filtered.Eax &= ~rule.HideEax;
                 filtered.Ebx &= ~rule.HideEbx;
@@ -123,7 +123,7 @@ public static class CpuidPolicy
                 entry = CreateTopologyEntry(entry.Index, request);
                 break;
             case 0x8000_0008:
-                entry.Ecx = (entry.Ecx & ~0xF0FFu) | ((uint)CeilingLog2(count) << 12) | (count - 1);
+                entry.Ecx = (entry.Ecx & ~0xF0FFu) | ((uint)CeilingLog2(count) << 12) | Math.Min(count - 1, 255);
                 break;
             case 0x8000_001D:
                 entry.Eax = (entry.Eax & 0x3FFF) | (IsSharedCache(entry) ? (count - 1) << 14 : 0);
@@ -236,6 +236,9 @@ public static class CpuidPolicy
 
     private readonly record struct LeafRule(uint Function)
     {
+        /// <summary>The subleaf, or null for all of them.</summary>
+        public uint? Index { get; init; }
+
         public uint HideEax { get; init; }
 
         public uint HideEbx { get; init; }

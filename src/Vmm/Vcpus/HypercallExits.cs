@@ -12,8 +12,8 @@ public static class HypercallExits
 
     /// <summary>Enables KVM_CAP_EXIT_HYPERCALL.</summary>
     /// <param name="vm">The VM.</param>
-    /// <param name="requested">The mask that the user wants, or null for <see cref="MapGpaRange"/> where the kernel has it.</param>
-    /// <param name="isNeeded">Whether the mode cannot do without it.</param>
+    /// <param name="requested">The mask that the user wants, 0 among them; null for <see cref="MapGpaRange"/> when it is needed.</param>
+    /// <param name="isNeeded">Whether the mode wants it when the user says nothing.</param>
     /// <returns>The mask that is now enabled; 0 when the kernel has none and none is needed.</returns>
     /// <exception cref="HostLacksException">The kernel does not offer a bit of the mask.</exception>
     public static ulong Enable(KvmVm vm, ulong? requested, bool isNeeded)

@@ -11,28 +11,56 @@ public sealed class MigrationControl
     public const uint MsrIndex = 0x4B56_4D08;
 
     private const ulong ReadyBit = 1;
+    private readonly Lock _lock = new();
     private readonly SharedRegionTracker _tracker;
     private ulong _value;
+    private bool _isReady;
     private bool _wasReady;
 
     /// <summary>Makes the register with its documented start value: an encrypted guest is not ready until it says so.</summary>
     /// <param name="mode">The machine's mode.</param>
-    /// <param name="tracker">The map; it carries the guest's word.</param>
+    /// <param name="tracker">The map; it carries the guest's word, once the guest has given it.</param>
     public MigrationControl(SevMode mode, SharedRegionTracker tracker)
     {
         _tracker = tracker;
         _value = mode == SevMode.None ? ReadyBit : 0;
-        _tracker.MigrationReady = IsReady;
     }
 
-    /// <summary>Whether the guest says now that it can be migrated.</summary>
-    public bool IsReady => (Volatile.Read(ref _value) & ReadyBit) != 0;
+    /// <summary>Whether the guest itself says now that it can be migrated; the register's start value says nothing.</summary>
+    public bool IsReady
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isReady;
+            }
+        }
+    }
 
     /// <summary>Whether the guest itself has ever said so.</summary>
-    public bool WasReported => Volatile.Read(ref _wasReady);
+    public bool WasReported
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _wasReady;
+            }
+        }
+    }
 
     /// <summary>The register.</summary>
-    public ulong Value => Volatile.Read(ref _value);
+    public ulong Value
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _value;
+            }
+        }
+    }
 
     /// <summary>Takes a guest's write.</summary>
     /// <param name="value">Bit 0: ready; all other bits must be zero.</param>
@@ -44,11 +72,12 @@ public sealed class MigrationControl
             return false;
         }
 
-        Volatile.Write(ref _value, value);
-        _tracker.MigrationReady = value == ReadyBit;
-        if (value == ReadyBit)
+        lock (_lock)
         {
-            Volatile.Write(ref _wasReady, true);
+            _value = value;
+            _isReady = value == ReadyBit;
+            _wasReady |= _isReady;
+            _tracker.MigrationReady = _isReady;
         }
 
         return true;

@@ -1,5 +1,6 @@
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Vcpus;
 
@@ -11,8 +12,9 @@ public static class MsrExits
 
     /// <summary>Enables the exits.</summary>
     /// <param name="vm">The VM, before its vCPUs run.</param>
+    /// <param name="mode">A simulated SEV guest's SEV_STATUS is filtered too: with kvm.ignore_msrs=1 KVM would answer it with 0.</param>
     /// <exception cref="HostLacksException">The kernel is older than 5.10.</exception>
-    public static void Enable(KvmVm vm)
+    public static void Enable(KvmVm vm, SevMode mode)
     {
         if (vm.CheckExtension(KvmCap.X86UserSpaceMsr) == 0 || vm.CheckExtension(KvmCap.X86MsrFilter) == 0)
         {
@@ -22,8 +24,11 @@ public static class MsrExits
 
         vm.EnableCap(KvmCap.X86UserSpaceMsr, (ulong)(KvmMsrExitReason.Unknown | KvmMsrExitReason.Filter));
 
-        // One MSR, its bit clear: denied, which makes it exit. All others are KVM's to answer.
+        // Their bits clear: denied, which makes it exit. All others are KVM's to answer.
+        const uint Both = (uint)(KvmMsrFilterFlags.Read | KvmMsrFilterFlags.Write);
+        MsrFilterRange migrationControl = MsrFilterRange.Deny(Both, MigrationControl.MsrIndex, 1);
         vm.SetMsrFilter(
-            DefaultAllow, [MsrFilterRange.Deny((uint)(KvmMsrFilterFlags.Read | KvmMsrFilterFlags.Write), MigrationControl.MsrIndex, 1)]);
+            DefaultAllow,
+            mode == SevMode.Simulated ? [migrationControl, MsrFilterRange.Deny(Both, MsrHandler.SevStatusMsr, 1)] : [migrationControl]);
     }
 }

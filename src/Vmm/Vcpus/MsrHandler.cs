@@ -63,7 +63,7 @@ public sealed class MsrHandler
                 break;
         }
 
-        _events?.MsrRead(vcpuIndex, msr.Index, msr.Data);
+        _events?.MsrRead(vcpuIndex, msr.Index, msr.Data, msr.Error != 0);
         return VcpuAction.Resume;
     }
 
@@ -78,7 +78,7 @@ public sealed class MsrHandler
             SevStatusMsr when _answersSevStatus => 1, // read-only
             _ => AnswerUnknown(msr.Index, isWrite: true, msr.Data),
         };
-        _events?.MsrWrite(vcpuIndex, msr.Index, msr.Data);
+        _events?.MsrWrite(vcpuIndex, msr.Index, msr.Data, msr.Error != 0);
         return VcpuAction.Resume;
     }
 

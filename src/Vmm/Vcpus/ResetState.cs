@@ -22,6 +22,7 @@ public static class ResetState
 
     /// <summary>Sets what every vCPU needs, whether it boots or waits for a start-up IPI.</summary>
     /// <param name="vcpu">The vCPU, its CPUID set.</param>
+    /// <exception cref="HostLacksException">KVM refuses one of the MSRs.</exception>
     public static void ApplyCommon(KvmVcpu vcpu)
     {
         Span<KvmMsrEntry> msrs =
@@ -29,7 +30,11 @@ public static class ResetState
             new() { Index = MtrrDefTypeMsr, Data = MtrrEnabledWriteBack },
             new() { Index = MiscEnableMsr, Data = MiscEnableFastStrings },
         ];
-        vcpu.SetMsrs(msrs);
+        int written = vcpu.SetMsrs(msrs);
+        if (written != msrs.Length)
+        {
+            throw new HostLacksException($"KVM_SET_MSRS: this KVM refuses MSR 0x{msrs[written].Index:x}", "use Linux 5.10 or newer on x86");
+        }
     }
 
     /// <summary>Points the boot vCPU at the loaded image.</summary>

@@ -7,8 +7,8 @@ public sealed class VcpuStatistics
 {
     private const int KnownReasons = 64;
 
-    /// <summary>Index for reasons above the table, among them <see cref="VcpuExitReason.Interrupted"/>, which is the monitor's own.</summary>
-    private const int InterruptedIndex = KnownReasons - 1;
+    /// <summary>Index for all reasons that are newer than this table.</summary>
+    private const int NewerIndex = KnownReasons - 1;
 
     private readonly long[] _exits = new long[KnownReasons];
 
@@ -30,5 +30,5 @@ public sealed class VcpuStatistics
         Volatile.Write(ref count, count + 1);
     }
 
-    private static int IndexOf(VcpuExitReason reason) => Math.Min((int)Math.Min((uint)reason, int.MaxValue), InterruptedIndex);
+    private static int IndexOf(VcpuExitReason reason) => Math.Min((int)Math.Min((uint)reason, int.MaxValue), NewerIndex);
 }

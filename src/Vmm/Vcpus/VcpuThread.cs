@@ -13,6 +13,7 @@ internal sealed class VcpuThread : IDisposable
     private readonly ManualResetEventSlim _isAttached = new();
     private readonly ManualResetEventSlim _mayRun = new();
     private VcpuKick? _kick;
+    private bool _isStarted;
     private volatile bool _isStopRequested;
 
     /// <summary>Makes the thread; it does not run yet.</summary>
@@ -33,6 +34,7 @@ internal sealed class VcpuThread : IDisposable
     /// <summary>Starts the thread and returns when it can be kicked; the guest does not run before <see cref="Release"/>.</summary>
     public void Start()
     {
+        _isStarted = true;
         _thread.Start();
         _isAttached.Wait();
     }
@@ -48,10 +50,10 @@ internal sealed class VcpuThread : IDisposable
         _mayRun.Set();
     }
 
-    /// <summary>Waits until the thread has ended.</summary>
+    /// <summary>Waits until the thread has ended; one that was never started has.</summary>
     /// <param name="timeout">The longest wait.</param>
     /// <returns>False when the time ran out.</returns>
-    public bool Join(TimeSpan timeout) => _thread.Join(timeout);
+    public bool Join(TimeSpan timeout) => !_isStarted || _thread.Join(timeout);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -103,7 +105,7 @@ internal sealed class VcpuThread : IDisposable
             action = _dispatcher.Dispatch(exit);
             if (action == VcpuAction.Stop)
             {
-                Statistics.AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocatedAtStart;
+                Statistics.AllocatedBytes = AllocatedSince(allocatedAtStart, exits);
                 _observer.OnVcpuStopped(_vcpu, exit);
                 return;
             }
@@ -115,6 +117,8 @@ internal sealed class VcpuThread : IDisposable
             }
         }
 
-        Statistics.AllocatedBytes = exits == 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - allocatedAtStart;
+        Statistics.AllocatedBytes = AllocatedSince(allocatedAtStart, exits);
     }
+
+    private static long AllocatedSince(long start, long exits) => exits == 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - start;
 }
