@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 
 namespace KvmSevVmm.Sev.Certificates;
@@ -81,11 +80,7 @@ public sealed class AmdX509Certificate
     /// <summary>The content of an extension.</summary>
     /// <param name="oid">The extension's object identifier, dotted.</param>
     /// <param name="value">What is inside the extension's OCTET STRING.</param>
-    public bool TryGetExtension(string oid, [NotNullWhen(true)] out ReadOnlyMemory<byte>? value)
-    {
-        value = _fields.Extensions.TryGetValue(oid, out ReadOnlyMemory<byte> found) ? found : null;
-        return value is not null;
-    }
+    public bool TryGetExtension(string oid, out ReadOnlyMemory<byte> value) => _fields.Extensions.TryGetValue(oid, out value);
 
     /// <summary>Verifies that another certificate's key signed this one, and that the names and rights agree.</summary>
     /// <param name="signer">The issuer's certificate; this one itself for a root.</param>

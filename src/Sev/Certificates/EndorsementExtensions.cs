@@ -61,14 +61,14 @@ public sealed record EndorsementExtensions
 
     private static byte? ReadByte(AmdX509Certificate certificate, string arc)
     {
-        if (!certificate.TryGetExtension(Prefix + arc, out ReadOnlyMemory<byte>? value))
+        if (!certificate.TryGetExtension(Prefix + arc, out ReadOnlyMemory<byte> value))
         {
             return null;
         }
 
         try
         {
-            AsnReader reader = new(value.Value, AsnEncodingRules.DER);
+            AsnReader reader = new(value, AsnEncodingRules.DER);
             bool isSmall = reader.TryReadInt32(out int number) && number is >= 0 and <= byte.MaxValue;
             reader.ThrowIfNotEmpty();
             return isSmall
@@ -83,14 +83,14 @@ public sealed record EndorsementExtensions
 
     private static string? ReadText(AmdX509Certificate certificate, string arc)
     {
-        if (!certificate.TryGetExtension(Prefix + arc, out ReadOnlyMemory<byte>? value))
+        if (!certificate.TryGetExtension(Prefix + arc, out ReadOnlyMemory<byte> value))
         {
             return null;
         }
 
         try
         {
-            AsnReader reader = new(value.Value, AsnEncodingRules.DER);
+            AsnReader reader = new(value, AsnEncodingRules.DER);
             UniversalTagNumber type = (UniversalTagNumber)reader.PeekTag().TagValue;
             string text = reader.ReadCharacterString(
                 type is UniversalTagNumber.UTF8String or UniversalTagNumber.PrintableString ? type : UniversalTagNumber.IA5String);
@@ -108,12 +108,12 @@ public sealed record EndorsementExtensions
     {
         const string Arc = "4";
         const byte OctetString = 0x04;
-        if (!certificate.TryGetExtension(Prefix + Arc, out ReadOnlyMemory<byte>? value))
+        if (!certificate.TryGetExtension(Prefix + Arc, out ReadOnlyMemory<byte> value))
         {
             return null;
         }
 
-        ReadOnlyMemory<byte> id = value.Value;
+        ReadOnlyMemory<byte> id = value;
         if (id.Length is 66 or 10 && id.Span[0] == OctetString && id.Span[1] == id.Length - 2)
         {
             id = id[2..];
@@ -124,6 +124,6 @@ public sealed record EndorsementExtensions
             : throw new SevFormatException(
                 certificate.Input,
                 Prefix + Arc,
-                string.Create(CultureInfo.InvariantCulture, $"a hardware id has 64 or 8 bytes, not {value.Value.Length}"));
+                string.Create(CultureInfo.InvariantCulture, $"a hardware id has 64 or 8 bytes, not {value.Length}"));
     }
 }

@@ -163,8 +163,11 @@ internal sealed class X509Fields
         PublicKeyInfo = signed.ReadEncodedValue();
         ReadKey();
         field = "extensions";
-        ReadExtensions(signed.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 3, isConstructed: true)).ReadSequence());
-        signed.ThrowIfNotEmpty();
+        if (signed.HasData)
+        {
+            ReadExtensions(signed.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 3, isConstructed: true)).ReadSequence());
+            signed.ThrowIfNotEmpty();
+        }
     }
 
     private void ReadKey()
