@@ -21,7 +21,9 @@ public static class CryptoSupport
     {
         if (OperatingSystem.IsLinux())
         {
-            string? versionOverride = OverrideVariables.Select(Environment.GetEnvironmentVariable).FirstOrDefault(value => value is not null);
+            string? versionOverride = OverrideVariables
+                .Select(Environment.GetEnvironmentVariable)
+                .FirstOrDefault(value => value is not null);
             EnsureAvailable(Candidates, versionOverride);
         }
     }

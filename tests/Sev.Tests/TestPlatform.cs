@@ -6,6 +6,9 @@ namespace KvmSevVmm.Sev.Tests;
 /// <summary>A platform whose private keys are all known: a hierarchy of the same shape as AMD's under a root of its own.</summary>
 internal sealed class TestPlatform : IDisposable
 {
+    private static readonly Lazy<RSAParameters[]> SmallKeys = new(() => [.. Enumerable.Range(0, 4).Select(_ => MakeRsaKey(2048))]);
+    private static readonly Lazy<RSAParameters> LargeKey = new(() => MakeRsaKey(4096));
+
     private TestPlatform(RSA arkKey, RSA askKey)
     {
         ArkKey = arkKey;
@@ -49,7 +52,17 @@ internal sealed class TestPlatform : IDisposable
 
     internal TrustAnchors Anchors { get; }
 
-    internal static TestPlatform Create(int rsaBits = 2048) => new(RSA.Create(rsaBits), RSA.Create(rsaBits));
+    /// <summary>A platform of its own keys below AMD-like authorities; the RSA keys, slow to make, are made once for all tests.</summary>
+    /// <param name="other">Takes other authorities than the tests usually do.</param>
+    internal static TestPlatform Create(bool other = false)
+    {
+        RSAParameters[] keys = SmallKeys.Value;
+        int first = other ? 2 : 0;
+        return new TestPlatform(RSA.Create(keys[first]), RSA.Create(keys[first + 1]));
+    }
+
+    /// <summary>A platform below authorities with keys of 4096 bits, as they are from Rome on.</summary>
+    internal static TestPlatform CreateLarge() => new(RSA.Create(LargeKey.Value), RSA.Create(LargeKey.Value));
 
     internal static SevCertificate Make(SevKeyUsage usage, ECDsa key) =>
         SevCertificate.Create(usage, SevKeyAlgorithm.EcdsaSha256, key.ExportParameters(false), 1, 55);
@@ -62,5 +75,11 @@ internal sealed class TestPlatform : IDisposable
         OcaKey.Dispose();
         PekKey.Dispose();
         PdhKey.Dispose();
+    }
+
+    private static RSAParameters MakeRsaKey(int bits)
+    {
+        using RSA key = RSA.Create(bits);
+        return key.ExportParameters(includePrivateParameters: true);
     }
 }

@@ -92,7 +92,7 @@ public sealed class LegacyAttestationReport
     {
         if (nonce.Length != NonceSize || launchDigest.Length != DigestSize)
         {
-            throw new ArgumentException($"nonce and digest of {nonce.Length} and {launchDigest.Length} bytes, not 16 and 32", nameof(nonce));
+            throw new ArgumentException($"{nonce.Length} and {launchDigest.Length} bytes instead of 16 and 32", nameof(nonce));
         }
 
         byte[] bytes = new byte[Size];

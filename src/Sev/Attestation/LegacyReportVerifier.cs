@@ -62,10 +62,8 @@ public static class LegacyReportVerifier
         bool isRight = report.SignatureUsage == SevKeyUsage.Pek
             && report.SignatureAlgorithm == pek.Algorithm
             && report.Reserved == 0;
-        checks.Add(
-            "report.form",
-            isRight,
-            $"signature by {report.SignatureUsage.ToName()} with {report.SignatureAlgorithm.ToName()}, reserved field 0x{report.Reserved:x}");
+        string signature = $"{report.SignatureUsage.ToName()} with {report.SignatureAlgorithm.ToName()}";
+        checks.Add("report.form", isRight, $"signature by {signature}, reserved field 0x{report.Reserved:x}");
     }
 
     private static void CheckSignature(CheckList checks, LegacyAttestationReport report, SevCertificate pek)

@@ -116,7 +116,9 @@ public sealed class AmdCertificate
             throw new SevFormatException(input, "modulus", $"the certificate ends after {bytes.Length} bytes; {bodySize} are needed");
         }
 
-        if (!AmdRsaKey.TryRead(bytes.Slice(HeaderSize, keySize), bytes[(HeaderSize + keySize)..bodySize], out RSAParameters key, out string? problem))
+        ReadOnlySpan<byte> exponent = bytes.Slice(HeaderSize, keySize);
+        ReadOnlySpan<byte> modulus = bytes[(HeaderSize + keySize)..bodySize];
+        if (!AmdRsaKey.TryRead(exponent, modulus, out RSAParameters key, out string? problem))
         {
             throw new SevFormatException(input, "modulus", problem);
         }
@@ -197,7 +199,8 @@ public sealed class AmdCertificate
 
         if (!CertifyingId.SequenceEqual(signer.KeyId))
         {
-            reason = $"the certifying id {Convert.ToHexStringLower(CertifyingId)} is not the ARK's {Convert.ToHexStringLower(signer.KeyId)}";
+            string named = Convert.ToHexStringLower(CertifyingId);
+            reason = $"the certifying id {named} is not the ARK's {Convert.ToHexStringLower(signer.KeyId)}";
             return false;
         }
 

@@ -2,7 +2,7 @@ using KvmSevVmm.Sev.Verification;
 
 namespace KvmSevVmm.Sev.Certificates;
 
-/// <summary>AMD's X.509 chain: the root key, the signing key (ASK or ASVK), and the chip's or provider's endorsement key. Immutable.</summary>
+/// <summary>AMD's X.509 chain: root key, signing key (ASK or ASVK), and the chip's or provider's endorsement key. Immutable.</summary>
 /// <param name="Ark">AMD's root key.</param>
 /// <param name="Signer">The ASK for a VCEK, the ASVK for a VLEK.</param>
 /// <param name="Endorsement">The VCEK or VLEK, or null to verify the authorities alone.</param>
@@ -32,7 +32,10 @@ public sealed record AmdX509Chain(AmdX509Certificate Ark, AmdX509Certificate Sig
                 $"there is no certificate \"{endorsement?.IssuerName ?? "SEV-..."}\", the issuer of the endorsement key");
         AmdX509Certificate ark = certificates.FirstOrDefault(candidate =>
                 candidate.Role == AmdX509Role.Ark && signer.Issuer.SequenceEqual(candidate.Subject))
-            ?? throw new SevFormatException(input, "ARK", $"there is no certificate \"{signer.IssuerName}\", the issuer of \"{signer.SubjectName}\"");
+            ?? throw new SevFormatException(
+                input,
+                "ARK",
+                $"there is no certificate \"{signer.IssuerName}\", the issuer of \"{signer.SubjectName}\"");
         return new AmdX509Chain(ark, signer, endorsement);
     }
 

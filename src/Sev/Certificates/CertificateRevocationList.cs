@@ -1,4 +1,6 @@
 using System.Formats.Asn1;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace KvmSevVmm.Sev.Certificates;
 
@@ -71,6 +73,18 @@ public sealed class CertificateRevocationList
         }
     }
 
+    /// <summary>Reads a list from a file, DER or PEM.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SevFormatException">A field is not what it must be.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static CertificateRevocationList Read(string path)
+    {
+        byte[] content = EncodedBlob.ReadContent(path);
+        string text = Encoding.Latin1.GetString(content);
+        bool isPem = PemEncoding.TryFind(text, out PemFields found) && text.AsSpan()[found.Label].SequenceEqual("X509 CRL");
+        return Parse(isPem ? Convert.FromBase64String(text[found.Base64Data]) : content, path);
+    }
+
     /// <summary>True when the certificate is on the list.</summary>
     /// <param name="certificate">A certificate by the issuer of this list.</param>
     public bool IsRevoked(AmdX509Certificate certificate) => _serials.Contains(Convert.ToHexStringLower(certificate.Serial.Span));
@@ -116,9 +130,9 @@ public sealed class CertificateRevocationList
         field = "thisUpdate";
         DateTimeOffset thisUpdate = X509Fields.ReadTime(body);
         field = "nextUpdate";
-        DateTimeOffset? nextUpdate = body.HasData && body.PeekTag().TagValue is (int)UniversalTagNumber.UtcTime or (int)UniversalTagNumber.GeneralizedTime
-            ? X509Fields.ReadTime(body)
-            : null;
+        bool hasNextUpdate = body.HasData
+            && (body.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) || body.PeekTag().HasSameClassAndValue(Asn1Tag.GeneralizedTime));
+        DateTimeOffset? nextUpdate = hasNextUpdate ? X509Fields.ReadTime(body) : null;
         field = "revokedCertificates";
         HashSet<string> serials = [];
         if (body.HasData && body.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))

@@ -25,9 +25,6 @@ public sealed class SevCertificate
     private const int UsageOffset = 0x008;
     private const int AlgorithmOffset = 0x00C;
     private const int KeyOffset = 0x010;
-    private const int RsaExponentOffset = KeyOffset + 4;
-    private const int RsaModulusOffset = RsaExponentOffset + RsaFieldSize;
-    private const int RsaFieldSize = 512;
     private const int Slot1Offset = 0x414;
     private const int Slot2Offset = 0x61C;
     private const int SlotSignatureOffset = 8;
@@ -183,9 +180,7 @@ public sealed class SevCertificate
         }
 
         byte[] bytes = CreateHead(usage, algorithm, apiMajor, apiMinor);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(KeyOffset), (uint)key.Modulus.Length * 8);
-        LittleEndianNumber.Write(key.Exponent, bytes.AsSpan(RsaExponentOffset, RsaFieldSize));
-        LittleEndianNumber.Write(key.Modulus, bytes.AsSpan(RsaModulusOffset, RsaFieldSize));
+        SevKeyField.Write(key, bytes.AsSpan(KeyOffset, AmdEcKey.Size));
         return new SevCertificate(bytes);
     }
 
@@ -371,38 +366,6 @@ public sealed class SevCertificate
         (SevKeyAlgorithm)BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(offset + 4)),
         _bytes.AsMemory(offset + SlotSignatureOffset, AmdEcdsaSignature.FieldSize));
 
-    private bool TryReadKey(out ECParameters? ecKey, out RSAParameters? rsaKey, [NotNullWhen(false)] out string? problem)
-    {
-        ecKey = null;
-        rsaKey = null;
-        if (Algorithm.IsElliptic())
-        {
-            bool isRead = AmdEcKey.TryRead(KeyField, out ECParameters ec, out problem);
-            ecKey = isRead ? ec : null;
-            return isRead;
-        }
-
-        uint bits = BinaryPrimitives.ReadUInt32LittleEndian(KeyField);
-        if (bits is not (2048 or 4096))
-        {
-            problem = $"an RSA key has 2048 or 4096 bits, not {bits}";
-            return false;
-        }
-
-        int size = (int)bits / 8;
-        ReadOnlySpan<byte> modulusField = _bytes.AsSpan(RsaModulusOffset, RsaFieldSize);
-        if (modulusField[size..].ContainsAnyExcept((byte)0))
-        {
-            problem = $"the modulus has more than {bits} bits";
-            return false;
-        }
-
-        bool read = AmdRsaKey.TryRead(
-            _bytes.AsSpan(RsaExponentOffset, RsaFieldSize),
-            modulusField[..size],
-            out RSAParameters rsa,
-            out problem);
-        rsaKey = read ? rsa : null;
-        return read;
-    }
+    private bool TryReadKey(out ECParameters? ecKey, out RSAParameters? rsaKey, [NotNullWhen(false)] out string? problem) =>
+        SevKeyField.TryRead(Algorithm, KeyField, out ecKey, out rsaKey, out problem);
 }

@@ -70,9 +70,9 @@ public sealed record SevCertificateChain(
     }
 
     /// <summary>
-    /// Reads a chain from a file as <c>sevctl export</c> writes it, raw or base64, or from a folder as <c>sev-tool --export_cert_chain</c>
-    /// fills it (<c>pdh.cert</c>, <c>pek.cert</c>, <c>oca.cert</c>, <c>cek.cert</c>, and <c>ask.cert</c> with <c>ark.cert</c> or
-    /// <c>ask_ark.cert</c> where they are).
+    /// Reads a chain from a file as <c>sevctl export</c> writes it, raw or base64, or from a folder as
+    /// <c>sev-tool --export_cert_chain</c> fills it (<c>pdh.cert</c>, <c>pek.cert</c>, <c>oca.cert</c>, <c>cek.cert</c>, and
+    /// <c>ask.cert</c> with <c>ark.cert</c>, or <c>ask_ark.cert</c>, where they are).
     /// </summary>
     /// <param name="path">The file or folder.</param>
     /// <param name="encoding">How the file held it; raw for a folder.</param>

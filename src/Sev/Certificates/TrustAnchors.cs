@@ -15,7 +15,9 @@ public sealed class TrustAnchors
     /// <summary>AMD's root keys and no other: the only safe choice for a real guest.</summary>
     public static TrustAnchors AmdOnly { get; } = new([]);
 
-    /// <summary>These roots and one more that is not AMD's, such as a software model's. Whoever holds its private key can forge everything.</summary>
+    /// <summary>
+    /// These roots and one more that is not AMD's, such as a software model's. Whoever holds its private key can forge everything.
+    /// </summary>
     /// <param name="keyFingerprint">SHA-256 over the key's SubjectPublicKeyInfo, 32 bytes.</param>
     /// <param name="name">What to call it in results.</param>
     public TrustAnchors AlsoTrusting(ReadOnlySpan<byte> keyFingerprint, string name) =>

@@ -243,7 +243,9 @@ internal sealed class X509Fields
             if (oid == BasicConstraints)
             {
                 AsnReader constraints = new AsnReader(value, AsnEncodingRules.DER).ReadSequence();
-                IsAuthority = constraints.HasData && constraints.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && constraints.ReadBoolean();
+                IsAuthority = constraints.HasData
+                    && constraints.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean)
+                    && constraints.ReadBoolean();
             }
             else if (oid == KeyUsage)
             {

@@ -47,7 +47,7 @@ internal static class X509PssAlgorithm
         parameters.ThrowIfNotEmpty();
         if (hash != Sha384 || maskFunction != Mgf1 || maskHash != Sha384 || salt != SaltLength || trailer != 1)
         {
-            throw new SevFormatException(input, Field, "RSASSA-PSS with other parameters than SHA-384, MGF1 of SHA-384, salt 48, trailer 1");
+            throw new SevFormatException(input, Field, "RSASSA-PSS, but not with SHA-384, MGF1 of SHA-384, salt 48 and trailer 1");
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using KvmSevVmm.Sev.Policies;
+using KvmSevVmm.Sev.Sessions;
 using KvmSevVmm.Sev.Verification;
 
 namespace KvmSevVmm.Sev.Measurement;
@@ -35,7 +36,7 @@ public static class LaunchMeasure
         ReadOnlySpan<byte> launchDigest,
         ReadOnlySpan<byte> nonce)
     {
-        if (tik.Length != Sessions.TransportKeys.KeySize || launchDigest.Length != DigestSize || nonce.Length != LaunchMeasurement.NonceSize)
+        if (tik.Length != TransportKeys.KeySize || launchDigest.Length != DigestSize || nonce.Length != LaunchMeasurement.NonceSize)
         {
             throw new ArgumentException(
                 $"TIK, digest and nonce of {tik.Length}, {launchDigest.Length} and {nonce.Length} bytes instead of 16, 32 and 16",

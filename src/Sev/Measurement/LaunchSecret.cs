@@ -15,7 +15,9 @@ public static class LaunchSecret
 
     private const int Granule = 16;
 
-    /// <summary>Packs a secret for one measured launch. Verify the measurement first: the firmware opens it for any guest of that launch.</summary>
+    /// <summary>
+    /// Packs a secret for one measured launch. Verify the measurement first: the firmware opens the secret for whatever was launched.
+    /// </summary>
     /// <param name="keys">The transport keys.</param>
     /// <param name="measurement">What LAUNCH_MEASURE returned for this launch.</param>
     /// <param name="secret">The secret, in most cases a <see cref="SecretTable"/>: a multiple of 16 bytes, at most 16 KiB.</param>

@@ -3,10 +3,10 @@ using System.Buffers.Binary;
 namespace KvmSevVmm.Sev.Measurement;
 
 /// <summary>
-/// The table of secrets that OVMF and Linux's <c>efi_secret</c> read: a GUID and u32 length, then entries of GUID, u32 length, data. The
-/// lengths include the 20 bytes of their heads; the whole is padded with zeros to a multiple of 16.
+/// The table of secrets that OVMF and Linux's <c>efi_secret</c> read: a GUID and u32 length, then entries of GUID, u32 length, data.
+/// The lengths include the 20 bytes of their heads; the whole is padded with zeros to a multiple of 16.
 /// </summary>
-/// <remarks>Source: OVMF's confidential computing secret area as QEMU's users fill it; <c>sevctl secret build</c> writes the same.</remarks>
+/// <remarks>Source: OVMF's confidential computing secret area; <c>sevctl secret build</c> writes the same.</remarks>
 public static class SecretTable
 {
     /// <summary>The GUID at the table's start.</summary>
@@ -68,7 +68,10 @@ public static class SecretTable
         {
             if (rest.Length < HeadSize)
             {
-                throw new SevFormatException(input, $"secret {entries.Count + 1}", $"its head has {HeadSize} bytes, here are {rest.Length}");
+                throw new SevFormatException(
+                    input,
+                    $"secret {entries.Count + 1}",
+                    $"its head has {HeadSize} bytes, here are {rest.Length}");
             }
 
             uint length = BinaryPrimitives.ReadUInt32LittleEndian(rest[GuidSize..]);

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace KvmSevVmm.Sev.Sessions;
 
-/// <summary>AES-128 in counter mode, which the BCL does not have: composed of its ECB mode. Encrypting and decrypting are the same.</summary>
+/// <summary>AES-128 in counter mode, composed of the BCL's ECB mode: it has no counter mode. Decrypting is encrypting.</summary>
 /// <remarks>Source: NIST SP 800-38A, 6.5; the counter is the whole block, big-endian, as the SEV firmware counts.</remarks>
 public static class AesCtr
 {

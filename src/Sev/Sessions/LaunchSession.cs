@@ -31,7 +31,9 @@ public sealed class LaunchSession : IDisposable
     /// <summary>The policy that the session is bound to.</summary>
     public SevPolicy Policy { get; }
 
-    /// <summary>Makes a session for one platform. Verify the platform's certificate chain first: whoever holds the PDH gets the keys.</summary>
+    /// <summary>
+    /// Makes a session for one platform. Verify the platform's certificate chain first: whoever holds the PDH's private key gets the keys.
+    /// </summary>
     /// <param name="pdh">The platform's PDH.</param>
     /// <param name="policy">The guest's policy.</param>
     /// <param name="random">Where keys, nonce and counter block come from.</param>

@@ -5,7 +5,7 @@ using KvmSevVmm.Sev.Psp;
 
 namespace KvmSevVmm.Sev.Sessions;
 
-/// <summary>The platform's side of a session: what the firmware does with GODH, session and policy in LAUNCH_START and RECEIVE_START.</summary>
+/// <summary>The platform's side of a session: what LAUNCH_START and RECEIVE_START do with GODH, session and policy.</summary>
 /// <remarks>
 /// The order of the checks is the firmware's: lengths; shape of the GODH; WRAP_MAC; POLICY_MAC; the policy's API version; its reserved
 /// bits. What needs the platform's state (a shared key's guest, SEV-ES configured) comes after it, with the caller.

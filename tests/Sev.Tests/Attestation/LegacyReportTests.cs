@@ -84,7 +84,7 @@ public sealed class LegacyReportTests
     public void Verify_OneExpectationDiffers_NamesIt()
     {
         using TestPlatform platform = TestPlatform.Create();
-        using TestPlatform other = TestPlatform.Create();
+        using TestPlatform other = TestPlatform.Create(other: true);
         LegacyAttestationReport report = MakeReport(platform);
         LegacyReportExpectations right = Expect(platform);
         (LegacyReportExpectations Expected, string[] Broken)[] cases =

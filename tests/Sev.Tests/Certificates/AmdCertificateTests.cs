@@ -113,11 +113,16 @@ public sealed class AmdCertificateTests
         byte[] joined = authority.ToBytes();
         Fuzz.Truncate(authority.Ask.Bytes.ToArray(), bytes => Assert.Throws<SevFormatException>(() => AmdCertificate.Parse(bytes, "fuzz")));
         Fuzz.Truncate(joined, bytes => AskArk.Parse(bytes, "fuzz"));
+        int count = 0;
         Fuzz.Mutate([joined, authority.Ask.Bytes.ToArray()], bytes =>
         {
             AmdCertificate certificate = AmdCertificate.ParsePrefix(bytes, "fuzz", out int consumed);
             Assert.InRange(consumed, 1, bytes.Length);
-            certificate.IsSignedBy(authority.Ark, out _);
+            if (count++ % 25 == 0)
+            {
+                certificate.IsSignedBy(authority.Ark, out _);
+            }
+
             AskArk.Parse(bytes, "fuzz");
         });
     }

@@ -136,6 +136,26 @@ public sealed class X509ModelTests : IDisposable
     }
 
     [Fact]
+    public void Read_ListAsDerOrPem_IsTheSame()
+    {
+        byte[] der = BuildList([4, 5]);
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, der);
+            Assert.Equal(1, CertificateRevocationList.Read(path).Count);
+            File.WriteAllText(path, PemEncoding.WriteString("X509 CRL", der));
+            Assert.True(CertificateRevocationList.Read(path).IsSignedBy(Parse(_ark), out string reason), reason);
+            File.WriteAllText(path, PemEncoding.WriteString("CERTIFICATE", der));
+            Assert.Throws<SevFormatException>(() => CertificateRevocationList.Read(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void Parse_ListTruncatedOrMutated_OnlyRefuses()
     {
         byte[] valid = BuildList([4, 5], [1, 2, 3]);

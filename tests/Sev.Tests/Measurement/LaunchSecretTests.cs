@@ -180,7 +180,8 @@ public sealed class LaunchSecretTests
         PspStatus Open(byte[] bytes)
         {
             int split = Math.Min(bytes.Length, TransportPacket.HeaderSize);
-            return LaunchSecret.Open(vector.Keys, bytes.AsSpan(0, split), bytes.AsSpan(split), (uint)(bytes.Length - split), vector.Measure).Status;
+            uint length = (uint)(bytes.Length - split);
+            return LaunchSecret.Open(vector.Keys, bytes.AsSpan(0, split), bytes.AsSpan(split), length, vector.Measure).Status;
         }
     }
 

@@ -99,7 +99,8 @@ public sealed class SessionVectorTests
     }
 
     [Theory]
-    [MemberData(nameof(SevToolCases))]
+    [InlineData("session/s_05_godh_y_top_zero")]
+    [InlineData("full-flow")]
     public void Open_EveryBitOfTheSessionFlipped_IsRefused(string folder)
     {
         SevToolSession vector = SevToolSession.Read(folder);
@@ -111,6 +112,31 @@ public sealed class SessionVectorTests
             Assert.True(opening.Status == PspStatus.BadMeasurement, $"bit {bit}: {opening.Status}");
             Assert.Null(opening.Keys);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(SevToolCases))]
+    public void GetEcPublicKey_SevToolsPdh_IsThePrivateKeysOther(string folder)
+    {
+        SevCertificate pdh = SevCertificate.Parse(Vectors.Bytes($"amd-sev-tool/{folder}/pdh.cert"), "pdh");
+        using ECDiffieHellman key = SevToolSession.Read(folder).ImportPdh();
+        ECParameters expected = key.ExportParameters(includePrivateParameters: false);
+
+        Assert.Equal(expected.Q.X, pdh.GetEcPublicKey().Q.X);
+        Assert.Equal(expected.Q.Y, pdh.GetEcPublicKey().Q.Y);
+    }
+
+    [Fact]
+    public void IsSignedBy_SevToolsPdhAndPek_Verifies()
+    {
+        SevCertificate pdh = SevCertificate.Parse(Vectors.Bytes("amd-sev-tool/full-flow/pdh.cert"), "pdh");
+        byte[] bytes = Vectors.Bytes("amd-sev-tool/full-flow/pek.cert");
+
+        SevCertificate pek = SevCertificate.Parse(bytes, "pek");
+
+        Assert.Equal(SevKeyUsage.Pek, pek.Usage);
+        Assert.Equal(bytes, pek.Bytes.ToArray());
+        Assert.True(pdh.IsSignedBy(pek, out string reason), reason);
     }
 
     [Fact]
