@@ -18,7 +18,7 @@ public sealed record SnpReportExpectations
     /// <summary>AMD's list of revoked certificates.</summary>
     public CertificateRevocationList? Revocations { get; init; }
 
-    /// <summary>The cloud provider whose VLEK is accepted, as its certificate names it; of no account for a VCEK.</summary>
+    /// <summary>The cloud provider whose VLEK is accepted, as its certificate names it, with or without <c>CN=</c>; of no account for a VCEK.</summary>
     public string? Provider { get; init; }
 
     /// <summary>The chip that the guest must run on, 64 bytes.</summary>

@@ -130,7 +130,9 @@ public static class SnpReportVerifier
             return;
         }
 
-        checks.Add(Name, provider == expected, provider == expected ? $"\"{provider}\"" : $"\"{provider}\" instead of \"{expected}\"");
+        // AMD's certificates hold the name with CN= before it.
+        bool isSame = provider == expected || provider == "CN=" + expected;
+        checks.Add(Name, isSame, isSame ? $"\"{provider}\"" : $"\"{provider}\" instead of \"{expected}\"");
     }
 
     private static void CheckProduct(CheckList checks, SnpReport report, EndorsementExtensions extensions)

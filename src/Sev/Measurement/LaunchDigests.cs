@@ -72,6 +72,18 @@ public static class LaunchDigests
     internal static byte[] MakeVmsa(LaunchInputs inputs, uint startAddress) =>
         VmsaProfiles.Create(inputs.Profile, startAddress, inputs.CpuSignature, inputs.EffectiveSevFeatures).Page.ToArray();
 
+    internal static byte[] GetSnpFirmware(LaunchInputs inputs)
+    {
+        if (inputs.FirmwareDigest is not { } known)
+        {
+            return ComputeSnpFirmware(inputs.Firmware);
+        }
+
+        return known.Length == SnpLaunchDigest.Size
+            ? known.ToArray()
+            : throw new SevFormatException("firmware digest", "size", $"{known.Length} bytes instead of {SnpLaunchDigest.Size}");
+    }
+
     internal static void UpdateFirmware(SnpLaunchDigest digest, OvmfFirmware firmware)
     {
         if (firmware.Image.Length % SnpLaunchDigest.PageSize != 0)
@@ -139,19 +151,14 @@ public static class LaunchDigests
     private static byte[] ComputeSnp(LaunchInputs inputs, ICollection<MeasuredStep>? trace, IProgress<long>? progress)
     {
         SnpLaunchDigest digest;
-        if (inputs.FirmwareDigest is { } known)
-        {
-            if (known.Length != SnpLaunchDigest.Size)
-            {
-                throw new SevFormatException("firmware digest", "size", $"{known.Length} bytes instead of {SnpLaunchDigest.Size}");
-            }
-
-            digest = new SnpLaunchDigest(known.Span) { Trace = trace, Progress = progress };
-        }
-        else
+        if (inputs.FirmwareDigest is null)
         {
             digest = new SnpLaunchDigest { Trace = trace, Progress = progress };
             UpdateFirmware(digest, inputs.Firmware);
+        }
+        else
+        {
+            digest = new SnpLaunchDigest(GetSnpFirmware(inputs)) { Trace = trace, Progress = progress };
         }
 
         UpdateSections(digest, inputs.Firmware, inputs.Kernel?.ToTable(), inputs.Profile);
