@@ -132,6 +132,8 @@ else
 fi
 must_step 'native build' scripts/build.sh kvmsev labprobe
 must_step 'guest image' scripts/guest-image.sh
+KVMSEV_TEST_KERNEL=$(scripts/guest-image.sh --print kernel)
+export KVMSEV_TEST_KERNEL
 
 mapfile -t projects < <(dotnet sln "$SOLUTION" list | grep '\.Tests\.csproj$')
 for project in ${projects[@]+"${projects[@]}"}; do

@@ -12,6 +12,10 @@ namespace KvmSevVmm.Cli;
 [JsonSerializable(typeof(VersionDocument))]
 internal sealed partial class CliJsonContext : JsonSerializerContext
 {
+    /// <summary>How documents that are written piece by piece look; the same as <see cref="Readable"/>.</summary>
+    internal static JsonWriterOptions ReadableWriter { get; } =
+        new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>Writes quotation marks, umlauts and the like as they are; control characters stay escaped.</summary>
     internal static CliJsonContext Readable => new(
         new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });

@@ -75,5 +75,7 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
 
     // The exception's message ends with its hint, which stands in a line of its own here.
     private static string WithoutHint(KvmException error) =>
-        error.Hint is string hint && error.Message.EndsWith(hint, StringComparison.Ordinal) ? error.Message[..^hint.Length].TrimEnd(' ', '.') : error.Message;
+        error.Hint is string hint && error.Message.EndsWith(hint, StringComparison.Ordinal)
+            ? error.Message[..^hint.Length].TrimEnd(' ', '.')
+            : error.Message;
 }

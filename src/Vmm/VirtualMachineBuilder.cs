@@ -19,6 +19,9 @@ public static class VirtualMachineBuilder
     /// <summary>CPUID 0x8000001F EAX bit 1: SEV.</summary>
     private const uint SevFeature = 1 << 1;
 
+    /// <summary>How long the trial of a hypercall may take before the host counts as one that cannot.</summary>
+    private static readonly TimeSpan VmmcallDeadline = TimeSpan.FromSeconds(1);
+
     /// <summary>KVM_PIT_SPEAKER_DUMMY: KVM answers port 0x61, which Linux calibrates its clock by.</summary>
     private const uint PitSpeakerDummy = 1;
 
@@ -38,6 +41,7 @@ public static class VirtualMachineBuilder
         using var owned = new OwnedResources();
         CheckSupported(config);
         KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
+        CheckHypercalls(config, kvm);
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
         GuestLayout layout = CreateLayout(config, supported);
 
@@ -63,6 +67,7 @@ public static class VirtualMachineBuilder
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
         var tracker = new SharedRegionTracker(
             layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
+        CheckMapFits(tracker);
         var guestLog = new BoundedLog(log);
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
@@ -104,6 +109,36 @@ public static class VirtualMachineBuilder
             throw new HostLacksException(
                 $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev has no launch for SEV hardware yet",
                 "--sev simulated runs the guest's side of SEV without hardware and without encryption");
+        }
+    }
+
+    /// <summary>A guest decides how large its map grows, up to a bound; the bound, twice (a snapshot holds a copy), must fit the managed heap.</summary>
+    private static void CheckMapFits(SharedRegionTracker tracker)
+    {
+        const long EverythingElse = 16 << 20;
+        long heap = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if ((tracker.MaximumBytes * 2) + EverythingElse > heap)
+        {
+            throw new HostLacksException(
+                $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, twice while it is written; the heap has {heap >> 20} MiB",
+                "give the guest less with --memory, or raise the heap with DOTNET_GCHeapHardLimit=0x20000000");
+        }
+    }
+
+    /// <summary>A guest that cannot make its hypercall would hang or die in the middle of its boot, without a word.</summary>
+    private static void CheckHypercalls(VmConfig config, KvmDevice kvm)
+    {
+        if (config.Sev.Mode != SevMode.Simulated)
+        {
+            return;
+        }
+
+        (VmmcallVerdict verdict, string detail) = VmmcallProbe.Run(kvm, VmmcallDeadline);
+        if (verdict != VmmcallVerdict.Works)
+        {
+            throw new HostLacksException(
+                $"--sev simulated: {detail}",
+                "kvmsev doctor tells more; scripts/lab.sh runs the guest on an emulated AMD host");
         }
     }
 

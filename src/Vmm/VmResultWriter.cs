@@ -28,7 +28,8 @@ public static class VmResultWriter
         result.Mode == SevMode.Simulated,
         SevModeWords.ProtectionFor(result.Mode),
         result.CBitPosition,
-        new VmResultDocument.StopPart(StopReasonWords.WordFor(result.Reason), result.GuestCode, exitCode, result.Detail, result.Failure?.Message),
+        new VmResultDocument.StopPart(
+            StopReasonWords.WordFor(result.Reason), result.GuestCode, exitCode, result.Detail, result.Failure?.Message),
         result.Times.StartedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
         new VmResultDocument.TimesPart(
             Seconds(result.Times.Start),
@@ -37,9 +38,13 @@ public static class VmResultWriter
             Seconds(result.Times.UntilMatched),
             Seconds(result.Times.End)),
         Sorted(result.ExitsByKind),
-        new VmResultDocument.HypercallsPart(result.Hypercalls.Accepted, result.Hypercalls.Rejected, Sorted(result.Hypercalls.RejectedByCause)),
+        new VmResultDocument.HypercallsPart(
+            result.Hypercalls.Accepted, result.Hypercalls.Rejected, Sorted(result.Hypercalls.RejectedByCause)),
         new VmResultDocument.UnclaimedPart(result.UnclaimedPortAccesses, result.UnclaimedMmioAccesses),
-        [.. result.UnknownMsrs.OrderBy(msr => msr.Index).Select(msr => new VmResultDocument.MsrPart(Hex(msr.Index), msr.Reads, msr.Writes))],
+        [
+            .. result.UnknownMsrs.OrderBy(msr => msr.Index)
+                .Select(msr => new VmResultDocument.MsrPart(Hex(msr.Index), msr.Reads, msr.Writes)),
+        ],
         result.Map is SharedRegionMap map
             ? new VmResultDocument.MapPart(map.Generation, map.Totals.PrivatePages, map.Totals.SharedPages, map.Totals.UnreportedPages)
             : null,

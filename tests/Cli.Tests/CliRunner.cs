@@ -56,7 +56,8 @@ internal sealed class CliRunner
                     ReadKvmApiVersion = KvmApiVersion,
                     UseColor = UseColor,
                 });
-                return new CliResult(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()), output.ToArray());
+                byte[] bytes = output.ToArray();
+                return new CliResult(exitCode, Encoding.UTF8.GetString(bytes), Encoding.UTF8.GetString(error.ToArray()), bytes);
             }
             finally
             {

@@ -82,7 +82,8 @@ public sealed class ErrorReportTests
         CliRunner traced = new() { Machine = plain.Machine, Environment = { ["KVMSEV_TRACE"] = "1" } };
 
         Assert.DoesNotContain("   at ", plain.RunWith("run", "--kernel", directory.Kernel, "-v").Error, StringComparison.Ordinal);
-        Assert.Contains("   at KvmSevVmm.Cli.Tests.", plain.RunWith("run", "--kernel", directory.Kernel, "-vv").Error, StringComparison.Ordinal);
+        Assert.Contains("   at KvmSevVmm.Cli.Tests.", plain.RunWith("run", "--kernel", directory.Kernel, "-vv").Error,
+            StringComparison.Ordinal);
         Assert.Contains("   at KvmSevVmm.Cli.Tests.", traced.RunWith("run", "--kernel", directory.Kernel).Error, StringComparison.Ordinal);
     }
 
@@ -99,7 +100,8 @@ public sealed class ErrorReportTests
 
     [Fact]
     public void FullDisk_OnStdout_IsAnIoError() =>
-        Assert.Equal(74, new CliRunner { Output = new ThrowingStream(new IOException("No space left on device")) }.RunWith("--help").ExitCode);
+        Assert.Equal(74,
+            new CliRunner { Output = new ThrowingStream(new IOException("No space left on device")) }.RunWith("--help").ExitCode);
 
     [Fact]
     public void FullDisk_OnStderr_LeavesTheExitCode()

@@ -83,7 +83,8 @@ public sealed class LoggingTests : IDisposable
         Run(new CliRunner { Machine = Chatty() }, "-vv", "--log-file", file);
 
         JsonElement[] events = [.. File.ReadAllLines(file).Select(line => JsonDocument.Parse(line).RootElement)];
-        Assert.Equal(["", "Warning", "Error", "", "Warning", "Error"], events.Select(entry => entry.TryGetProperty("@l", out JsonElement level) ? level.GetString() : ""));
+        Assert.Equal(["", "Warning", "Error", "", "Warning", "Error"],
+            events.Select(entry => entry.TryGetProperty("@l", out JsonElement level) ? level.GetString() : ""));
         Assert.All(events, entry => Assert.Equal("Seen {Name} and {Address}", entry.GetProperty("@mt").GetString()));
         Assert.All(events, entry => Assert.Equal("alpha", entry.GetProperty("Name").GetString()));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));

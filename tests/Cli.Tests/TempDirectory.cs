@@ -18,7 +18,12 @@ internal sealed class TempDirectory : IDisposable
 
     /// <summary>The names of everything in the directory but the kernel, hidden files too, sorted.</summary>
     public string[] Names =>
-        [.. Directory.GetFileSystemEntries(Root).Select(path => Path.GetFileName(path)).Where(name => name != "kernel").Order(StringComparer.Ordinal)];
+    [
+        .. Directory.GetFileSystemEntries(Root)
+            .Select(path => Path.GetFileName(path))
+            .Where(name => name != "kernel")
+            .Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>A path in the directory.</summary>
     public string File(string name) => Path.Combine(Root, name);

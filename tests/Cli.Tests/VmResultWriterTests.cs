@@ -32,7 +32,11 @@ public sealed class VmResultWriterTests
                 End = TimeSpan.FromSeconds(7),
             },
             ExitsByKind = new Dictionary<string, ulong> { ["mmio"] = 2, ["io"] = 12345, ["hypercall"] = 646 },
-            Hypercalls = new HypercallCounts { Accepted = 643, RejectedByCause = new Dictionary<string, ulong> { ["zero-pages"] = 1, ["unaligned-address"] = 2 } },
+            Hypercalls = new HypercallCounts
+            {
+                Accepted = 643,
+                RejectedByCause = new Dictionary<string, ulong> { ["zero-pages"] = 1, ["unaligned-address"] = 2 },
+            },
             UnclaimedPortAccesses = 10,
             UnclaimedMmioAccesses = 20,
             UnknownMsrs = [new UnknownMsrCount(0xc001_1029, 1, 2), new UnknownMsrCount(0x140, 3, 0)],

@@ -4,7 +4,7 @@ using KvmSevVmm.Cli.Parsing;
 namespace KvmSevVmm.Cli.Commands;
 
 /// <summary>The options of <c>doctor</c>.</summary>
-[Verb("doctor", HelpText = "Examine this host: what it offers, and which guests it can run.")]
+[Verb("doctor", HelpText = "Find out by trying which guests this host can run.")]
 internal sealed class DoctorOptions : CommonOptions
 {
     /// <summary>A mode that must be usable.</summary>

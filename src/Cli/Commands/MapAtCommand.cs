@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
@@ -67,8 +66,8 @@ internal static class MapAtCommand
         StringBuilder text = new();
         for (int i = 0; i < runs.Length; i++)
         {
-            string line = $"{addresses[i],-16} {MapStateWords.WordFor(runs[i]?.State),-10} {(runs[i] is { } run ? run.Range : string.Empty)}";
-            text.Append(line.TrimEnd());
+            string range = runs[i]?.Range.ToString() ?? string.Empty;
+            text.Append($"{addresses[i],-16} {MapStateWords.WordFor(runs[i]?.State),-10} {range}".TrimEnd());
             if (runs[i]?.Label is { } label)
             {
                 text.Append(' ').Append(label.Text);
@@ -83,7 +82,7 @@ internal static class MapAtCommand
     private static string Json(List<Gpa> addresses, SharedRegionRun?[] runs)
     {
         using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
         {
             json.WriteStartObject();
             json.WriteString("schema"u8, "kvmsev.map-at/1"u8);

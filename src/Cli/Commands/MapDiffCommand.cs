@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Vmm.Sharing;
@@ -69,7 +68,7 @@ internal static class MapDiffCommand
         ulong pages = 0;
         bool isDifferent = false;
         ArrayBufferWriter<byte> buffer = new();
-        using Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter);
         json.WriteStartObject();
         json.WriteString("schema"u8, "kvmsev.map-diff/1"u8);
         json.WriteString("a"u8, options.Before);

@@ -34,7 +34,10 @@ internal static class MapFile
                 string header = path + HeaderSuffix;
                 if (!File.Exists(header))
                 {
-                    throw new Vmm.InvalidInputException(path, "format", $"is neither JSON nor CSV, and there is no '{header}' that would make it a bitmap");
+                    throw new Vmm.InvalidInputException(
+                        path,
+                        "format",
+                        $"is neither JSON nor CSV, and there is no '{header}' that would make it a bitmap");
                 }
 
                 using (FileStream headerFile = FileKind.OpenInput("bitmap header", header))

@@ -25,7 +25,13 @@ internal sealed class MapShowOptions : CommonOptions
     internal MapFormat ParseFormat()
     {
         MapFormat format = Format is string word
-            ? ChoiceValue.Parse("--format", word, ("table", MapFormat.Table), ("json", MapFormat.Json), ("csv", MapFormat.Csv), ("bitmap", MapFormat.Bitmap))
+            ? ChoiceValue.Parse(
+                "--format",
+                word,
+                ("table", MapFormat.Table),
+                ("json", MapFormat.Json),
+                ("csv", MapFormat.Csv),
+                ("bitmap", MapFormat.Bitmap))
             : Json ? MapFormat.Json : MapFormat.Table;
         if (Json && format != MapFormat.Json)
         {

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using System.Text;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
@@ -32,16 +34,20 @@ internal static class RunCommand
         [
             new VerbExample(
                 "Boot as a simulated SEV guest and keep the map:",
-                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0", "--sev", "simulated", "--map-out", "map.json"),
+                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0",
+                "--sev", "simulated", "--map-out", "map.json"),
             new VerbExample(
                 "A test run: stop at a line of the console, and after two minutes anyway:",
-                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0 panic=-1", "--memory", "1G", "--sev", "simulated,cbitpos=39",
-                "--until", "login:", "--timeout", "120s", "--event-log", "events.jsonl", "--result", "result.json", "--serial", "file=console.log"),
+                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0 panic=-1",
+                "--memory", "1G", "--sev", "simulated,cbitpos=39", "--until", "login:", "--timeout", "120s",
+                "--event-log", "events.jsonl", "--result", "result.json", "--serial", "file=console.log"),
             new VerbExample(
                 "See what would be run, without running it:",
                 "run", "--kernel", "vmlinuz", "--sev", "simulated", "--dry-run"),
         ],
         Execute);
+
+    private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
     private static int Execute(RunOptions options, CliContext context)
     {
@@ -97,7 +103,9 @@ internal static class RunCommand
             using PosixSignalRegistration terminate = Relay(PosixSignal.SIGTERM, stop, StopReason.Terminated);
             using PosixSignalRegistration hangUp = Relay(PosixSignal.SIGHUP, stop, StopReason.Terminated);
             using IDisposable? rawTerminal = serial.Kind == SerialKind.Tty ? context.EnterRawTerminal() : null;
-            return runner.Run(config, new RunOutputs(files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log));
+            RunOutputs outputs = new(
+                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log);
+            return runner.Run(config, outputs);
         }
         catch (Exception error)
         {
@@ -108,17 +116,23 @@ internal static class RunCommand
                 CBitPosition = config.Sev.CBitPosition,
                 Reason = StopReason.None,
                 Failure = error,
-                Times = new VmTimes { StartedAt = context.StartedAt, Start = start, End = Stopwatch.GetElapsedTime(context.StartTimestamp) },
+                Times = new VmTimes
+                {
+                    StartedAt = context.StartedAt,
+                    Start = start,
+                    End = Stopwatch.GetElapsedTime(context.StartTimestamp),
+                },
                 GuestMemoryBytes = config.MemoryBytes,
             };
         }
     }
 
-    private static PosixSignalRegistration Relay(PosixSignal signal, StopRelay stop, StopReason reason) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = true;
-        stop.Request(reason);
-    });
+    private static PosixSignalRegistration Relay(PosixSignal signal, StopRelay stop, StopReason reason) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true;
+            stop.Request(reason);
+        });
 
     // Each file is written although another failed; the first failure is the one that counts, and the result, written last, tells of it.
     private static VmResult WriteFiles(VmResult result, RunFiles files, CliContext context)
@@ -162,15 +176,32 @@ internal static class RunCommand
             return;
         }
 
-        string detail = result.Detail is string words ? $" ({words})" : string.Empty;
-        string code = result.GuestCode is ulong value ? $" (code 0x{value:x})" : string.Empty;
-        string shared = result.Map is SharedRegionMap map
-            ? FormattableString.Invariant($"; pages: {map.Totals.PrivatePages} private, {map.Totals.SharedPages} shared, {map.Totals.UnreportedPages} unreported")
-            : string.Empty;
-        string line = FormattableString.Invariant(
-            $"{StopReasonWords.PhraseFor(result.Reason)}{code}{detail} after {(result.Times.End - result.Times.Start).TotalSeconds:0.0} s; ")
-            + FormattableString.Invariant($"hypercalls: {result.Hypercalls.Accepted} accepted, {result.Hypercalls.Rejected} rejected{shared}");
-        context.Error.WriteLine($"kvmsev: {OneLine.Clean(line)}");
+        foreach (string reportLine in result.CrashReport?.Split('\n') ?? [])
+        {
+            context.Error.WriteLine($"kvmsev: {OneLine.Clean(reportLine)}");
+        }
+
+        StringBuilder line = new(StopReasonWords.PhraseFor(result.Reason));
+        if (result.GuestCode is ulong code)
+        {
+            line.Append(Invariant, $" (code 0x{code:x})");
+        }
+
+        if (result.Detail is string detail)
+        {
+            line.Append(Invariant, $" ({detail})");
+        }
+
+        line.Append(Invariant, $" after {(result.Times.End - result.Times.Start).TotalSeconds:0.0} s");
+        line.Append(Invariant, $"; hypercalls: {result.Hypercalls.Accepted} accepted, {result.Hypercalls.Rejected} rejected");
+        if (result.Map is SharedRegionMap map)
+        {
+            PageTotals totals = map.Totals;
+            line.Append(
+                Invariant, $"; pages: {totals.PrivatePages} private, {totals.SharedPages} shared, {totals.UnreportedPages} unreported");
+        }
+
+        context.Error.WriteLine($"kvmsev: {OneLine.Clean(line.ToString())}");
         if (result.Mode == SevMode.Simulated)
         {
             context.Error.WriteLine($"kvmsev: protection: {SevModeWords.ProtectionFor(result.Mode)}");

@@ -62,23 +62,28 @@ internal sealed class RunOptions : CommonOptions
     public string? Until { get; set; }
 
     /// <summary>Time that ends the run.</summary>
-    [Option("timeout", MetaValue = "TIME", HelpText = "Stop with exit code 36 after TIME: 120s, 2m, 500ms; from the first instruction of the guest.")]
+    [Option("timeout", MetaValue = "TIME",
+        HelpText = "Stop with exit code 36 after TIME: 120s, 2m, 500ms; from the first instruction of the guest.")]
     public string? Timeout { get; set; }
 
     /// <summary>The mask of KVM_CAP_EXIT_HYPERCALL.</summary>
-    [Option("exit-hypercalls", MetaValue = "MASK", HelpText = "Hypercalls that KVM hands to the monitor: a mask such as 0x1000, or none. Default: what --sev needs.")]
+    [Option("exit-hypercalls", MetaValue = "MASK",
+        HelpText = "Hypercalls that KVM hands to the monitor: a mask such as 0x1000, or none. Default: what --sev needs.")]
     public string? ExitHypercalls { get; set; }
 
     /// <summary>The hypercall's ABI.</summary>
-    [Option("hypercall-abi", MetaValue = "ABI", Default = "map-gpa-range", HelpText = "map-gpa-range (Linux 5.14) or page-enc-status (the first proposal).")]
+    [Option("hypercall-abi", MetaValue = "ABI", Default = "map-gpa-range",
+        HelpText = "map-gpa-range (Linux 5.14) or page-enc-status (the first proposal).")]
     public string HypercallAbi { get; set; } = string.Empty;
 
     /// <summary>What unknown MSRs do.</summary>
-    [Option("unknown-msrs", MetaValue = "POLICY", Default = "gp", HelpText = "gp: an unknown MSR gives the guest #GP; ignore: reads give 0, writes are dropped.")]
+    [Option("unknown-msrs", MetaValue = "POLICY", Default = "gp",
+        HelpText = "gp: an unknown MSR gives the guest #GP; ignore: reads give 0, writes are dropped.")]
     public string UnknownMsrs { get; set; } = string.Empty;
 
     /// <summary>KVM features to hide.</summary>
-    [Option("hide-kvm-feature", MetaValue = "NAMES", HelpText = "Hide KVM features from the guest: names separated by commas, such as migration-control.")]
+    [Option("hide-kvm-feature", MetaValue = "NAMES",
+        HelpText = "Hide KVM features from the guest: names separated by commas, such as migration-control.")]
     public string? HideKvmFeature { get; set; }
 
     /// <summary>Whether KVM is to answer features that it does not offer.</summary>
@@ -86,7 +91,8 @@ internal sealed class RunOptions : CommonOptions
     public bool NoEnforcePvFeatures { get; set; }
 
     /// <summary>The debug-exit port.</summary>
-    [Option("debug-exit", MetaValue = "PORT", HelpText = "I/O port that ends the run: a byte V written there is exit code (V << 1 | 1) & 0xff.")]
+    [Option("debug-exit", MetaValue = "PORT",
+        HelpText = "I/O port that ends the run: a byte V written there is exit code (V << 1 | 1) & 0xff.")]
     public string? DebugExit { get; set; }
 
     /// <summary>Where the serial port goes.</summary>
@@ -137,7 +143,8 @@ internal sealed class RunOptions : CommonOptions
                 HypercallAbi,
                 ("map-gpa-range", Vmm.Sharing.HypercallAbi.MapGpaRange),
                 ("page-enc-status", Vmm.Sharing.HypercallAbi.PageEncStatus)),
-            UnknownMsrs = ChoiceValue.Parse("--unknown-msrs", UnknownMsrs, ("gp", UnknownMsrPolicy.GeneralProtection), ("ignore", UnknownMsrPolicy.Ignore)),
+            UnknownMsrs = ChoiceValue.Parse(
+                "--unknown-msrs", UnknownMsrs, ("gp", UnknownMsrPolicy.GeneralProtection), ("ignore", UnknownMsrPolicy.Ignore)),
             HiddenKvmFeatures = HideKvmFeature is string names ? KvmFeatureValue.Parse("--hide-kvm-feature", names) : 0,
             EnforcePvFeatures = !NoEnforcePvFeatures,
             DebugExitPort = DebugExit is string port ? (ushort)NumberValue.Parse("--debug-exit", port, 0, ushort.MaxValue) : null,
@@ -147,7 +154,8 @@ internal sealed class RunOptions : CommonOptions
         };
     }
 
-    private static string? RequirePath(string option, string? path) => path is { Length: 0 } ? throw new UsageException($"{option}: the file name is empty") : path;
+    private static string? RequirePath(string option, string? path) =>
+        path is { Length: 0 } ? throw new UsageException($"{option}: the file name is empty") : path;
 
     private static void RefuseBoth(string first, string? firstValue, string second, string? secondValue)
     {
@@ -222,5 +230,6 @@ internal sealed class RunOptions : CommonOptions
 
     // /dev/null, /dev/stdout and their like may be named twice.
     private static bool IsFile(string? path) =>
-        path is { Length: > 0 } and not "-" && !path.Contains('\0', StringComparison.Ordinal) && (!path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/dev/shm/", StringComparison.Ordinal));
+        path is { Length: > 0 } and not "-" && !path.Contains('\0', StringComparison.Ordinal)
+            && (!path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/dev/shm/", StringComparison.Ordinal));
 }

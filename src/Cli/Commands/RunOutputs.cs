@@ -17,4 +17,10 @@ namespace KvmSevVmm.Cli.Commands;
 /// <param name="StartedAt">The same moment on the wall clock, for <see cref="Vmm.VmTimes.StartedAt"/>.</param>
 /// <param name="Log">For words about the machine.</param>
 internal sealed record RunOutputs(
-    Stream? EventLog, SerialTarget Serial, Stream? SerialOutput, StopRelay Stop, long StartTimestamp, DateTimeOffset StartedAt, ILogger Log);
+    Stream? EventLog,
+    SerialTarget Serial,
+    Stream? SerialOutput,
+    StopRelay Stop,
+    long StartTimestamp,
+    DateTimeOffset StartedAt,
+    ILogger Log);

@@ -22,7 +22,8 @@ internal static class VersionCommand
 
     private static int Execute(VersionOptions options, CliContext context)
     {
-        string full = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        string full = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown";
         string[] parts = full.Split('+', 2);
         VersionDocument document = new(
             "kvmsev.version/1",
@@ -50,7 +51,8 @@ internal static class VersionCommand
         text.Append('\n').Append("runtime: ").Append(document.Runtime).Append(" (").Append(document.Compilation).Append(")\n");
         text.Append("system:  ").Append(document.OperatingSystem).Append('\n');
         text.Append("kvm:     ").Append(Output.OneLine.Clean(document.Kvm.Path)).Append(": ");
-        text.Append(document.Kvm.ApiVersion is int version ? $"API version {version}" : Output.OneLine.Clean($"not usable: {document.Kvm.Error}")).Append('\n');
+        string state = document.Kvm.ApiVersion is int version ? $"API version {version}" : $"not usable: {document.Kvm.Error}";
+        text.Append(Output.OneLine.Clean(state)).Append('\n');
         context.Write(text.ToString());
         return ExitCode.Success;
     }

@@ -25,7 +25,8 @@ internal static class OneLine
             }
             else if (MustEscape(text[i]))
             {
-                clean.Append(text[i] < 0x100 ? "\\x" : "\\u").Append(((int)text[i]).ToString(text[i] < 0x100 ? "x2" : "x4", CultureInfo.InvariantCulture));
+                string form = text[i] < 0x100 ? "\\x{0:x2}" : "\\u{0:x4}";
+                clean.AppendFormat(CultureInfo.InvariantCulture, form, (int)text[i]);
             }
             else
             {

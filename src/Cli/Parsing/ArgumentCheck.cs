@@ -27,7 +27,9 @@ internal static class ArgumentCheck
             if (word.StartsWith("--", StringComparison.Ordinal))
             {
                 string name = word[2..].Split('=', 2)[0];
-                OptionTable.Entry option = options.TryGet(name, out OptionTable.Entry? known) ? known : throw Unknown($"--{name}", name, options);
+                OptionTable.Entry option = options.TryGet(name, out OptionTable.Entry? known)
+                    ? known
+                    : throw Unknown($"--{name}", name, options);
                 if (name == "help")
                 {
                     return true;
@@ -101,7 +103,9 @@ internal static class ArgumentCheck
         string value = arguments[index];
         if (value == "--" || (value.StartsWith("--", StringComparison.Ordinal) && options.TryGet(value[2..].Split('=', 2)[0], out _)))
         {
-            throw new UsageException($"--{option.Name} needs a value, but '{value}' follows", $"write '--{option.Name}={value}' if that is the value");
+            throw new UsageException(
+                $"--{option.Name} needs a value, but '{value}' follows",
+                $"write '--{option.Name}={value}' if that is the value");
         }
     }
 

@@ -24,7 +24,8 @@ internal static class CommandLineReader
     {
         if (words.Length == 0)
         {
-            throw new UsageException(group.Name is null ? "no verb given" : $"'{group.Name}' needs a verb: {string.Join(", ", group.Words)}", HelpHint(group));
+            string problem = group.Name is null ? "no verb given" : $"'{group.Name}' needs a verb: {string.Join(", ", group.Words)}";
+            throw new UsageException(problem, HelpHint(group));
         }
 
         string word = words[0];
@@ -71,8 +72,10 @@ internal static class CommandLineReader
 
         throw errors[0] switch
         {
-            UnknownOptionError unknown => ArgumentCheck.Unknown(unknown.Token.Length == 1 ? $"-{unknown.Token}" : $"--{unknown.Token}", unknown.Token, options),
-            MissingRequiredOptionError { NameInfo.LongName: { Length: > 0 } name } => new UsageException($"--{name} is required", $"usage: {verb.Usage}"),
+            UnknownOptionError unknown =>
+                ArgumentCheck.Unknown(unknown.Token.Length == 1 ? $"-{unknown.Token}" : $"--{unknown.Token}", unknown.Token, options),
+            MissingRequiredOptionError { NameInfo.LongName: { Length: > 0 } name } =>
+                new UsageException($"--{name} is required", $"usage: {verb.Usage}"),
             MissingRequiredOptionError => new UsageException("an argument is missing", $"usage: {verb.Usage}"),
             NamedError named => new UsageException($"--{named.NameInfo.LongName}: bad value", $"usage: {verb.Usage}"),
             TokenError token => new UsageException($"'{token.Token}' is not understood", $"usage: {verb.Usage}"),

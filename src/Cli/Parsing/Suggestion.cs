@@ -8,8 +8,7 @@ internal static class Suggestion
     /// <param name="candidates">What would have been understood; of equally near ones the first wins.</param>
     /// <remarks>
     /// Near enough is one edit for up to five characters, two for up to eight, then a third of the length; a word that one single candidate
-    /// starts or ends with
-    /// counts too (<c>snp</c> for <c>sev-snp</c>).
+    /// starts or ends with counts too (<c>snp</c> for <c>sev-snp</c>).
     /// </remarks>
     internal static string? Nearest(string word, IEnumerable<string> candidates)
     {
@@ -33,7 +32,8 @@ internal static class Suggestion
         }
 
         List<string> containing =
-            [.. all.Where(candidate => candidate.StartsWith(lower, StringComparison.Ordinal) || candidate.EndsWith(lower, StringComparison.Ordinal))];
+            [.. all.Where(candidate =>
+                candidate.StartsWith(lower, StringComparison.Ordinal) || candidate.EndsWith(lower, StringComparison.Ordinal))];
         return containing.Count == 1 ? containing[0] : null;
     }
 

@@ -67,7 +67,8 @@ internal sealed class Verb
         where TOptions : CommonOptions =>
         new(
             typeof(TOptions),
-            typeof(TOptions).GetCustomAttribute<VerbAttribute>() ?? throw new InvalidOperationException($"{typeof(TOptions)} has no VerbAttribute."),
+            typeof(TOptions).GetCustomAttribute<VerbAttribute>()
+                ?? throw new InvalidOperationException($"{typeof(TOptions)} has no VerbAttribute."),
             usage,
             description,
             examples,

@@ -37,7 +37,8 @@ internal static class DurationValue
             throw new UsageException($"{option}: unknown unit '{text[digits..]}' in '{text}'", Forms);
         }
 
-        if (digits == 0 || !decimal.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal count))
+        if (digits == 0
+            || !decimal.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal count))
         {
             // More digits than a decimal holds fail here too: they are too long, not malformed.
             bool isTooLong = digits > 0 && text.AsSpan(0, digits).Count('.') == 0;

@@ -47,5 +47,6 @@ internal static class KvmFeatureValue
 
     /// <summary>The names of the bits that are set.</summary>
     /// <param name="mask">Bits of EAX, each of them named in <see cref="Features"/>.</param>
-    internal static IReadOnlyList<string> NamesOf(uint mask) => [.. Features.Where(feature => (mask & (1U << feature.Bit)) != 0).Select(feature => feature.Name)];
+    internal static IReadOnlyList<string> NamesOf(uint mask) =>
+        [.. Features.Where(feature => (mask & (1U << feature.Bit)) != 0).Select(feature => feature.Name)];
 }

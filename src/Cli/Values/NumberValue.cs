@@ -29,9 +29,13 @@ internal static class NumberValue
 
         NumberStyles style = isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
         bool fits = ulong.TryParse(digits, style, CultureInfo.InvariantCulture, out ulong value);
-        return fits && value >= minimum && value <= maximum
-            ? value
-            : throw new UsageException($"{option}: '{text}' is out of range; it must be {Format(minimum, isHex)} to {Format(maximum, isHex)}");
+        if (!fits || value < minimum || value > maximum)
+        {
+            string range = $"{Format(minimum, isHex)} to {Format(maximum, isHex)}";
+            throw new UsageException($"{option}: '{text}' is out of range; it must be {range}");
+        }
+
+        return value;
     }
 
     private static string Format(ulong value, bool asHex) =>

@@ -16,11 +16,15 @@ internal sealed record SerialTarget(SerialKind Kind, string? Path)
         if (text.StartsWith(FilePrefix, StringComparison.Ordinal))
         {
             string path = text[FilePrefix.Length..];
-            return path.Length > 0 ? new SerialTarget(SerialKind.File, path) : throw new UsageException("--serial: file needs a path", "write --serial file=PATH");
+            return path.Length > 0
+                ? new SerialTarget(SerialKind.File, path)
+                : throw new UsageException("--serial: file needs a path", "write --serial file=PATH");
         }
 
         // "file" stands among the choices so that it is suggested; chosen without a path it is refused.
         SerialKind kind = ChoiceValue.Parse("--serial", text, ("tty", SerialKind.Tty), ("off", SerialKind.Off), ("file", SerialKind.File));
-        return kind == SerialKind.File ? throw new UsageException("--serial: file needs a path", "write --serial file=PATH") : new SerialTarget(kind, null);
+        return kind == SerialKind.File
+            ? throw new UsageException("--serial: file needs a path", "write --serial file=PATH")
+            : new SerialTarget(kind, null);
     }
 }

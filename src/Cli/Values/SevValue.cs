@@ -15,7 +15,8 @@ internal static class SevValue
     internal static SevConfig Parse(string text)
     {
         KeyValueList list = KeyValueList.Parse(Option, text, "mode", "cbitpos");
-        string mode = list.Get("mode") ?? throw new UsageException($"{Option}: the mode is missing", "write for instance --sev simulated,cbitpos=39");
+        string mode = list.Get("mode")
+            ?? throw new UsageException($"{Option}: the mode is missing", "write for instance --sev simulated,cbitpos=39");
         SevConfig config = new() { Mode = ParseMode(Option, mode) };
         if (list.Get("cbitpos") is not string position)
         {

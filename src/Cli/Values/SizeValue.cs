@@ -32,10 +32,13 @@ internal static class SizeValue
         int? shift = ShiftOf(text[digits..]);
         if (shift is null)
         {
-            throw new UsageException($"{option}: unknown suffix '{text[digits..]}' in '{text}'", "the suffixes are K, M, G and T, or KiB, MiB, GiB and TiB (powers of 1024)");
+            throw new UsageException(
+                $"{option}: unknown suffix '{text[digits..]}' in '{text}'",
+                "the suffixes are K, M, G and T, or KiB, MiB, GiB and TiB (powers of 1024)");
         }
 
-        if (!ulong.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out ulong count) || count > ulong.MaxValue >> shift)
+        if (!ulong.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out ulong count)
+            || count > ulong.MaxValue >> shift)
         {
             throw new UsageException($"{option}: '{text}' is too large", "sizes end below 2^64 bytes");
         }

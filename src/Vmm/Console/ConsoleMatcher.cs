@@ -18,7 +18,7 @@ public sealed class ConsoleMatcher
     public const int MaxLineLength = 4096;
 
     private const int PieceSize = 1024;
-    private static readonly TimeSpan MatchTimeout = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BacktrackingLimit = TimeSpan.FromSeconds(1);
 
     private readonly Regex _regex;
     private readonly Action _matched;
@@ -31,6 +31,7 @@ public sealed class ConsoleMatcher
     private bool _isLineCut;
     private long _matchTimestamp;
     private string? _matchedLine;
+    private long _givenUpCount;
 
     /// <summary>Compiles the expression.</summary>
     /// <param name="pattern">A .NET regular expression.</param>
@@ -58,6 +59,10 @@ public sealed class ConsoleMatcher
     /// <summary>The line that matched, as far as it had arrived; null before.</summary>
     public string? MatchedLine => Volatile.Read(ref _matchedLine);
 
+    /// <summary>How often a look at a line was given up after one second, which only an expression with lookarounds or back-references
+    /// can bring about. Worth a warning: the match may have been there.</summary>
+    public long GivenUpCount => Interlocked.Read(ref _givenUpCount);
+
     /// <summary>Takes the next piece of console output.</summary>
     /// <param name="output">Any number of bytes, cut anywhere.</param>
     public void Feed(ReadOnlySpan<byte> output)
@@ -81,13 +86,14 @@ public sealed class ConsoleMatcher
     {
         try
         {
-            // The guest chooses the text: without backtracking its cost is linear, whatever the expression.
-            return new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, MatchTimeout);
+            // The guest chooses the text: without backtracking its cost is linear, whatever the expression. No time limit then: on a busy
+            // host it would lose matches.
+            return new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, Regex.InfiniteMatchTimeout);
         }
         catch (NotSupportedException)
         {
             // Lookarounds and back-references need backtracking; the time limit then bounds what the guest can cost.
-            return new Regex(pattern, RegexOptions.CultureInvariant, MatchTimeout);
+            return new Regex(pattern, RegexOptions.CultureInvariant, BacktrackingLimit);
         }
     }
 
@@ -146,6 +152,7 @@ public sealed class ConsoleMatcher
         }
         catch (RegexMatchTimeoutException)
         {
+            Interlocked.Increment(ref _givenUpCount);
             return;
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Vcpus;
@@ -20,10 +21,11 @@ public sealed class MapGpaRangeHandler
     private readonly bool _isOffered;
     private readonly EventLog? _events;
     private readonly BoundedLog _log;
+    private readonly Lock _order = new();
 
     /// <summary>Makes the handler of one machine.</summary>
     /// <param name="abi">How the third argument is read.</param>
-    /// <param name="isOffered">Whether the guest may make the call. KVM itself never looks at the feature bit before it forwards this one.</param>
+    /// <param name="isOffered">Whether the guest may make the call; KVM forwards it without a look at the feature bit.</param>
     /// <param name="tracker">Where accepted states are kept; a range outside its RAM is refused.</param>
     /// <param name="events">The event log, or null.</param>
     /// <param name="log">For refused calls.</param>
@@ -55,16 +57,29 @@ public sealed class MapGpaRangeHandler
         ulong pages = call.Arg1;
         ulong attributes = call.Arg2;
 
-        bool isAccepted = MapGpaRangeRequest.TryParse(gpa, pages, attributes, _abi, out MapGpaRangeRequest request, out MapGpaRangeError error);
+        bool isAccepted = MapGpaRangeRequest.TryParse(
+            gpa, pages, attributes, _abi, out MapGpaRangeRequest request, out MapGpaRangeError error);
         if (isAccepted && !_tracker.IsRam(request.Range))
         {
             isAccepted = false;
             error = MapGpaRangeError.OutsideMemory;
         }
 
+        call.Ret = isAccepted ? HypercallResult.Success : HypercallResult.InvalidArgument;
+
+        // One lock over both: the log, replayed, gives the map, whichever vCPUs call at once.
+        lock (_order)
+        {
+            if (isAccepted)
+            {
+                _tracker.Set(request.Range, request.State, vcpuIndex, Stopwatch.GetTimestamp());
+            }
+
+            _events?.MapGpaRange(vcpuIndex, gpa, pages, attributes, unchecked((long)call.Ret));
+        }
+
         if (isAccepted)
         {
-            _tracker.Set(request.Range, request.State, vcpuIndex);
             Statistics.CountAccepted();
         }
         else
@@ -72,8 +87,6 @@ public sealed class MapGpaRangeHandler
             Reject(gpa, pages, attributes, error);
         }
 
-        call.Ret = isAccepted ? HypercallResult.Success : HypercallResult.InvalidArgument;
-        _events?.MapGpaRange(vcpuIndex, gpa, pages, attributes, unchecked((long)call.Ret));
         return VcpuAction.Resume;
     }
 
@@ -83,7 +96,11 @@ public sealed class MapGpaRangeHandler
         if (_log.MayWrite(LogEventLevel.Warning))
         {
             _log.Log.Warning(
-                "Rejected hypercall: GPA {Gpa}, {PageCount} pages, attributes {Attributes}: {Cause}", new Gpa(gpa), pages, attributes, MapGpaRangeRequest.Describe(error));
+                "Rejected hypercall: GPA {Gpa}, {PageCount} pages, attributes {Attributes}: {Cause}",
+                new Gpa(gpa),
+                pages,
+                attributes,
+                MapGpaRangeRequest.Describe(error));
         }
     }
 }

@@ -12,6 +12,9 @@ internal sealed class RamRanges
     private readonly ulong[] _starts;
     private readonly ulong[] _ends;
 
+    // Where the last address was found: most calls are about one range. Threads may overwrite each other's; any index is right to try.
+    private int _lastFound;
+
     /// <summary>Sorts and merges <paramref name="ranges"/>.</summary>
     /// <param name="ranges">Page-aligned and not empty, in any order, without overlap.</param>
     /// <exception cref="ArgumentException">A range is empty, not page aligned, above 2^52 or overlaps another; or there is
@@ -89,6 +92,12 @@ internal sealed class RamRanges
 
     private int IndexOf(ulong address)
     {
+        int last = _lastFound;
+        if (address >= _starts[last] && address < _ends[last])
+        {
+            return last;
+        }
+
         int low = 0;
         int high = _starts.Length - 1;
         while (low <= high)
@@ -104,6 +113,7 @@ internal sealed class RamRanges
             }
             else
             {
+                _lastFound = middle;
                 return middle;
             }
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing;
@@ -138,14 +139,14 @@ public sealed class SharedRegionTracker
     /// For a guest's values check <see cref="MapGpaRangeRequest.TryParse"/> and <see cref="IsRam"/> first.</exception>
     public ulong Set(GpaRange range, PageState state, int vcpu, long timestamp)
     {
-        if (range.IsEmpty || !range.IsPageAligned || !_ram.Contains(range))
+        if (range.IsEmpty || !GuestPage.IsAligned(range.Start.Value | range.Length) || !_ram.Contains(range))
         {
-            throw new ArgumentException($"{range} is not whole pages of RAM", nameof(range));
+            ThrowNotRam(range);
         }
 
         if (state > PageState.Shared || (uint)(vcpu + 1) > short.MaxValue + 1u)
         {
-            throw new ArgumentException("there is no such state or no such vCPU");
+            ThrowNoSuchStateOrVcpu();
         }
 
         ulong first = range.Start.Value >> GuestPage.Shift;
@@ -207,6 +208,12 @@ public sealed class SharedRegionTracker
         SharedRegionMapInfo info = _info with { Generation = generation, CapturedAt = capturedAt, MigrationReady = migrationReady };
         return new SharedRegionMap(info, _ram, states, totals, []);
     }
+
+    [DoesNotReturn]
+    private static void ThrowNotRam(GpaRange range) => throw new ArgumentException($"{range} is not whole pages of RAM", nameof(range));
+
+    [DoesNotReturn]
+    private static void ThrowNoSuchStateOrVcpu() => throw new ArgumentException("there is no such state or no such vCPU");
 
     private PageTotals TotalsUnderLock()
     {

@@ -78,7 +78,8 @@ public sealed class MapCommandTests : IDisposable
         string map = Golden.Path("a.json");
         CliRunner.Run("map", "show", map, "--format", "jsno").AssertFailure(64, "--format: unknown value 'jsno'", "did you mean 'json'?");
         CliRunner.Run("map", "show", map, "--format", "csv", "--json").AssertFailure(64, "--json and --format csv contradict each other");
-        CliRunner.Run("map", "show", map, "--format", "bitmap").AssertFailure(64, "--format bitmap needs --output FILE", "the header is written to FILE.json");
+        CliRunner.Run("map", "show", map, "--format", "bitmap")
+            .AssertFailure(64, "--format bitmap needs --output FILE", "the header is written to FILE.json");
         CliRunner.Run("map", "show", map, "--format", "bitmap", "--output", "-")
             .AssertFailure(64, "--format bitmap needs --output FILE", "the header is written to FILE.json");
     }
@@ -144,7 +145,8 @@ public sealed class MapCommandTests : IDisposable
         Assert.Equal(1, different.ExitCode);
         Assert.Equal(
             Golden.Text("diff.json"),
-            different.Output.Replace(Golden.Path("a.json"), "A", StringComparison.Ordinal).Replace(Golden.Path("b.json"), "B", StringComparison.Ordinal));
+            different.Output.Replace(Golden.Path("a.json"), "A", StringComparison.Ordinal)
+                .Replace(Golden.Path("b.json"), "B", StringComparison.Ordinal));
         Assert.Equal(0, same.ExitCode);
         JsonElement root = JsonDocument.Parse(same.Output).RootElement;
         Assert.False(root.GetProperty("different").GetBoolean());
@@ -172,7 +174,8 @@ public sealed class MapCommandTests : IDisposable
     [Fact]
     public void At_Addresses_InTheirOrder()
     {
-        CliResult result = CliRunner.Run("map", "at", Golden.Path("a.json"), "0x121fff", "0", "0x90000", "1048576", "0x13ffff", "0x1000", "0x121000");
+        CliResult result = CliRunner.Run(
+            "map", "at", Golden.Path("a.json"), "0x121fff", "0", "0x90000", "1048576", "0x13ffff", "0x1000", "0x121000");
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal(
@@ -209,13 +212,16 @@ public sealed class MapCommandTests : IDisposable
 
         Assert.Equal(1, result.ExitCode);
         JsonElement[] addresses = [.. JsonDocument.Parse(result.Output).RootElement.GetProperty("addresses").EnumerateArray()];
-        Assert.Equal("""{"gpa":"0x100000","isRam":true,"state":"shared","start":"0x100000","end":"0x110000","label":"swiotlb"}""", Compact(addresses[0]));
+        Assert.Equal(
+            """{"gpa":"0x100000","isRam":true,"state":"shared","start":"0x100000","end":"0x110000","label":"swiotlb"}""",
+            Compact(addresses[0]));
         Assert.Equal("""{"gpa":"0xa0000","isRam":false}""", Compact(addresses[1]));
     }
 
     [Fact]
     public void At_BadAddress_IsUsage() =>
-        CliRunner.Run("map", "at", Golden.Path("a.json"), "0x1000", "ff").AssertFailure(64, "GPA: 'ff' is not a number", "write it in decimal, or in hexadecimal with 0x");
+        CliRunner.Run("map", "at", Golden.Path("a.json"), "0x1000", "ff")
+            .AssertFailure(64, "GPA: 'ff' is not a number", "write it in decimal, or in hexadecimal with 0x");
 
     private static string Compact(JsonElement element) => JsonSerializer.Serialize(element);
 }

@@ -65,7 +65,8 @@ public sealed class RunCommandTests : IDisposable
     [Fact]
     public void MonitorError_WithItsCause_IsReportedLikeTheCause()
     {
-        FakeMachine machine = new((config, _) => FakeMachine.Result(config, StopReason.MonitorError) with { Failure = new IOException("event log: disk full") });
+        FakeMachine machine = new((config, _) =>
+            FakeMachine.Result(config, StopReason.MonitorError) with { Failure = new IOException("event log: disk full") });
         string file = _directory.File("result.json");
 
         Run(machine, "--result", file).AssertFailure(74, "event log: disk full");
@@ -114,8 +115,9 @@ public sealed class RunCommandTests : IDisposable
         FakeMachine machine = new((_, _) => throw new InvalidOperationException("must not run"));
 
         CliResult result = Run(
-            machine, "--cmdline", "console=ttyS0 é", "--memory", "1G", "--cpus", "2", "--sev", "simulated,cbitpos=39", "--until", "a'b", "--timeout", "500ms",
-            "--exit-hypercalls", "0x1000", "--hide-kvm-feature", "migration-control", "--debug-exit", "0xf4", "--map-out", _directory.File("m"),
+            machine, "--cmdline", "console=ttyS0 é", "--memory", "1G", "--cpus", "2", "--sev", "simulated,cbitpos=39",
+            "--until", "a'b", "--timeout", "500ms", "--exit-hypercalls", "0x1000", "--hide-kvm-feature", "migration-control",
+            "--debug-exit", "0xf4", "--map-out", _directory.File("m"),
             "--serial", $"file={_directory.File("s")}", "--dry-run");
 
         Assert.Equal(0, result.ExitCode);
@@ -151,7 +153,8 @@ public sealed class RunCommandTests : IDisposable
         Assert.Equal("hello", File.ReadAllText(_directory.File("serial")));
         Assert.Equal(2UL, SharedRegionMapJson.Read(File.OpenRead(_directory.File("map")), "map").Totals.SharedPages);
         Assert.Equal("kvmsev.result/1", Result(_directory.File("result")).GetProperty("schema").GetString());
-        Assert.All(_directory.Names, name => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_directory.File(name))));
+        Assert.All(_directory.Names, name =>
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_directory.File(name))));
 
         // Only the console could be seen while the guest ran; the others were hidden files until they were whole.
         Assert.Equal(["serial"], during.Where(name => !name.StartsWith('.')));
@@ -169,7 +172,8 @@ public sealed class RunCommandTests : IDisposable
         File.WriteAllText(_directory.File("map"), "the old map");
 
         CliResult result = Run(
-            machine, "--sev", "simulated,cbitpos=39", "--map-out", _directory.File("map"), "--event-log", _directory.File("log"), "--result", _directory.File("result"));
+            machine, "--sev", "simulated,cbitpos=39", "--map-out", _directory.File("map"), "--event-log", _directory.File("log"),
+            "--result", _directory.File("result"));
 
         result.AssertFailure(69, "No SVM.", "Use another host.");
         Assert.Equal(["log", "map", "result"], _directory.Names);
@@ -292,7 +296,11 @@ public sealed class RunCommandTests : IDisposable
     [InlineData("file=FILE")]
     public void Terminal_IsLeftAlone_WhenTheConsoleIsElsewhere(string serial)
     {
-        CliRunner runner = new() { Machine = new FakeMachine(StopReason.PowerOff), RawTerminal = () => throw new InvalidOperationException("touched") };
+        CliRunner runner = new()
+        {
+            Machine = new FakeMachine(StopReason.PowerOff),
+            RawTerminal = () => throw new InvalidOperationException("touched"),
+        };
 
         string target = serial.Replace("FILE", _directory.File("serial"), StringComparison.Ordinal);
 
@@ -358,7 +366,11 @@ public sealed class RunCommandTests : IDisposable
     {
         FakeMachine machine = new((config, _) => FakeMachine.Result(config, StopReason.UntilMatched) with
         {
-            Hypercalls = new HypercallCounts { Accepted = 643, RejectedByCause = new Dictionary<string, ulong> { ["unaligned"] = 2, ["zero-pages"] = 1 } },
+            Hypercalls = new HypercallCounts
+            {
+                Accepted = 643,
+                RejectedByCause = new Dictionary<string, ulong> { ["unaligned"] = 2, ["zero-pages"] = 1 },
+            },
             Map = SomeMap(),
         });
 
@@ -366,7 +378,8 @@ public sealed class RunCommandTests : IDisposable
 
         Assert.Equal(
             [
-                "kvmsev: the console matched --until after 2.3 s; hypercalls: 643 accepted, 3 rejected; pages: 0 private, 2 shared, 14 unreported",
+                "kvmsev: the console matched --until after 2.3 s; hypercalls: 643 accepted, 3 rejected"
+                    + "; pages: 0 private, 2 shared, 14 unreported",
                 "kvmsev: protection: none: SEV is simulated by a C-bit alias, nothing is encrypted and nothing is confidential",
             ],
             result.ErrorLines);
@@ -375,11 +388,24 @@ public sealed class RunCommandTests : IDisposable
     [Fact]
     public void Summary_OfACrash_HasItsDetailInOneLine()
     {
-        FakeMachine machine = new((config, _) => FakeMachine.Result(config, StopReason.Crash) with { Detail = "KVM_EXIT_INTERNAL_ERROR\nsuberror 1" });
+        FakeMachine machine = new((config, _) =>
+            FakeMachine.Result(config, StopReason.Crash) with { Detail = "KVM_EXIT_INTERNAL_ERROR\nsuberror 1" });
 
         Assert.Equal(
-            [@"kvmsev: the guest crashed: KVM could not go on (KVM_EXIT_INTERNAL_ERROR\x0asuberror 1) after 2.3 s; hypercalls: 0 accepted, 0 rejected"],
+            [
+                @"kvmsev: the guest crashed: KVM could not go on (KVM_EXIT_INTERNAL_ERROR\x0asuberror 1) after 2.3 s"
+                    + "; hypercalls: 0 accepted, 0 rejected",
+            ],
             Run(machine, "-q").ErrorLines);
+    }
+
+    [Fact]
+    public void Summary_OfACrash_HasTheReportLineByLine()
+    {
+        FakeMachine machine = new((config, _) =>
+            FakeMachine.Result(config, StopReason.Crash) with { CrashReport = "rax 0x0\n  0f 0b  ud2\e[31m" });
+
+        Assert.Equal(["kvmsev: rax 0x0", @"kvmsev:   0f 0b  ud2\x1b[31m"], Run(machine).ErrorLines[..^1]);
     }
 
     [Fact]

@@ -139,7 +139,8 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("0x1000", 0x1000UL)]
     [InlineData("4096", 0x1000UL)]
     [InlineData("0x100000001001", 0x100000001001UL)]
-    public void ExitHypercalls_Mask_IsTaken(string text, ulong mask) => Assert.Equal(mask, Configure("--exit-hypercalls", text).Config.ExitHypercalls);
+    public void ExitHypercalls_Mask_IsTaken(string text, ulong mask) =>
+        Assert.Equal(mask, Configure("--exit-hypercalls", text).Config.ExitHypercalls);
 
     [Fact]
     public void ExitHypercalls_Bad_IsRefused() =>
@@ -165,7 +166,12 @@ public sealed class RunOptionTests : IDisposable
     public void HideKvmFeature_Names_AreBits()
     {
         Assert.Equal((1U << 17) | (1U << 3), Configure("--hide-kvm-feature", "migration-control,clocksource2").Config.HiddenKvmFeatures);
-        Fails(64, "--hide-kvm-feature: unknown value 'migraton-control'", "did you mean 'migration-control'?", "--hide-kvm-feature", "migraton-control");
+        Fails(
+            64,
+            "--hide-kvm-feature: unknown value 'migraton-control'",
+            "did you mean 'migration-control'?",
+            "--hide-kvm-feature",
+            "migraton-control");
         Assert.Equal(64, CliRunner.Run("run", "--kernel", _directory.Kernel, "--hide-kvm-feature", "pv-eoi,").ExitCode);
     }
 
@@ -177,7 +183,8 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("244", 0xf4)]
     [InlineData("0", 0)]
     [InlineData("0xffff", 0xffff)]
-    public void DebugExit_Port_IsTaken(string text, int port) => Assert.Equal((ushort)port, Configure("--debug-exit", text).Config.DebugExitPort);
+    public void DebugExit_Port_IsTaken(string text, int port) =>
+        Assert.Equal((ushort)port, Configure("--debug-exit", text).Config.DebugExitPort);
 
     [Fact]
     public void DebugExit_Bad_IsRefused()

@@ -11,7 +11,10 @@ public sealed class VersionCommandTests
 
         Assert.Equal(0, result.ExitCode);
         Assert.Empty(result.Error);
-        Assert.Matches(@"\Akvmsev \d+\.\d+\.\d+( \(commit [0-9a-f]{12}\))?\nruntime: \.NET 10\.\d+\.\d+ \(jit\)\nsystem:  .*Linux \d+\..*\nkvm:     /dev/kvm: API version 12\n\z", result.Output);
+        Assert.Matches(
+            @"\Akvmsev \d+\.\d+\.\d+( \(commit [0-9a-f]{12}\))?\nruntime: \.NET 10\.\d+\.\d+ \(jit\)\n"
+                + @"system:  .*Linux \d+\..*\nkvm:     /dev/kvm: API version 12\n\z",
+            result.Output);
     }
 
     [Fact]

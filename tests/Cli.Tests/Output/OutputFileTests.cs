@@ -198,5 +198,7 @@ public sealed class OutputFileTests : IDisposable
 
     private static void Fails<T>(string path, string message)
         where T : Exception =>
-        Assert.Equal("--x: " + string.Format(null, message, path), Assert.Throws<T>(() => OutputFile.Open("--x", path, Stream.Null)).Message);
+        Assert.Equal(
+            "--x: " + string.Format(null, message, path),
+            Assert.Throws<T>(() => OutputFile.Open("--x", path, Stream.Null)).Message);
 }

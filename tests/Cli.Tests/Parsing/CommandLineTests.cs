@@ -17,7 +17,8 @@ public sealed class CommandLineTests
     [InlineData("xyzzy", "unknown verb 'xyzzy'", "'kvmsev --help' lists the verbs")]
     [InlineData("", "unknown verb ''", "'kvmsev --help' lists the verbs")]
     [InlineData("--kernel", "unknown option '--kernel'", "'kvmsev --help' lists the verbs")]
-    public void UnknownVerb_IsSuggestedOrNot(string word, string message, string hint) => CliRunner.Run(word).AssertFailure(64, message, hint);
+    public void UnknownVerb_IsSuggestedOrNot(string word, string message, string hint) =>
+        CliRunner.Run(word).AssertFailure(64, message, hint);
 
     [Theory]
     [InlineData("shwo", "did you mean 'show'?")]
@@ -38,7 +39,8 @@ public sealed class CommandLineTests
     [InlineData("--", "--kernel is required", "usage: kvmsev run --kernel FILE [OPTIONS]")]
     [InlineData("---", "unknown option '---'", null)]
     [InlineData("--=", "unknown option '--'", null)]
-    public void UnknownOption_IsSuggestedOrNot(string word, string message, string? hint) => CliRunner.Run("run", word).AssertFailure(64, message, hint);
+    public void UnknownOption_IsSuggestedOrNot(string word, string message, string? hint) =>
+        CliRunner.Run("run", word).AssertFailure(64, message, hint);
 
     [Fact]
     public void RequiredOption_Missing_IsNamed() =>
@@ -63,7 +65,8 @@ public sealed class CommandLineTests
     {
         CliRunner.Run("run", "--kernel", "--initrd", "x")
             .AssertFailure(64, "--kernel needs a value, but '--initrd' follows", "write '--kernel=--initrd' if that is the value");
-        CliRunner.Run("run", "--kernel", "--", "x").AssertFailure(64, "--kernel needs a value, but '--' follows", "write '--kernel=--' if that is the value");
+        CliRunner.Run("run", "--kernel", "--", "x").AssertFailure(64, "--kernel needs a value, but '--' follows",
+            "write '--kernel=--' if that is the value");
     }
 
     [Fact]
@@ -96,5 +99,6 @@ public sealed class CommandLineTests
 
     [Fact]
     public void ControlCharacters_NeverReachTheTerminal() =>
-        CliRunner.Run("run", "--kernel", "a\nb\e[31m\u202e\ud800é\ud83d\ude00").AssertFailure(66, @"--kernel: no such file: 'a\x0ab\x1b[31m\u202e\ud800é😀'");
+        CliRunner.Run("run", "--kernel", "a\nb\e[31m\u202e\ud800é\ud83d\ude00").AssertFailure(66,
+            @"--kernel: no such file: 'a\x0ab\x1b[31m\u202e\ud800é😀'");
 }

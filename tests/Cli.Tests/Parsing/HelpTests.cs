@@ -19,7 +19,8 @@ public sealed class HelpTests
 
     [Fact]
     public void Verbs_AreThoseOfTheDesign() =>
-        Assert.Superset(new HashSet<string> { "run", "version", "map show", "map diff", "map at" }, AllVerbs.Select(verb => verb.Path).ToHashSet());
+        Assert.Superset(new HashSet<string> { "run", "version", "map show", "map diff", "map at" },
+            AllVerbs.Select(verb => verb.Path).ToHashSet());
 
     [Theory]
     [MemberData(nameof(Topics))]
@@ -49,10 +50,12 @@ public sealed class HelpTests
     }
 
     [Fact]
-    public void Help_OfGroup_TakesVerb() => Assert.Equal(CliRunner.Run("map", "show", "--help").Output, CliRunner.Run("map", "help", "show").Output);
+    public void Help_OfGroup_TakesVerb() =>
+        Assert.Equal(CliRunner.Run("map", "show", "--help").Output, CliRunner.Run("map", "help", "show").Output);
 
     [Fact]
-    public void Help_BehindOtherOptions_IsHelp() => Assert.Equal(CliRunner.Run("run", "--help").Output, CliRunner.Run("run", "--json", "--help").Output);
+    public void Help_BehindOtherOptions_IsHelp() =>
+        Assert.Equal(CliRunner.Run("run", "--help").Output, CliRunner.Run("run", "--json", "--help").Output);
 
     [Fact]
     public void Help_UnknownTopic_IsUsage()
@@ -86,7 +89,8 @@ public sealed class HelpTests
         Assert.NotEmpty(verb.Examples);
         foreach (VerbExample example in verb.Examples)
         {
-            ParsedCommand.Execution execution = Assert.IsType<ParsedCommand.Execution>(CommandLineReader.Read(example.Arguments, Verbs.Root));
+            ParsedCommand command = CommandLineReader.Read(example.Arguments, Verbs.Root);
+            ParsedCommand.Execution execution = Assert.IsType<ParsedCommand.Execution>(command);
             Assert.Same(verb, execution.Verb);
             execution.Options.Validate();
             if (execution.Options is RunOptions run)

@@ -151,7 +151,7 @@ public sealed class ConsoleMatcherTests
     }
 
     [Fact]
-    public void EvilPattern_DoesNotHang()
+    public void EvilPattern_DoesNotHang_AndGivingUpIsCounted()
     {
         Stopwatch watch = Stopwatch.StartNew();
         ConsoleMatcher linear = new("^(a+)+$", () => { });
@@ -160,6 +160,8 @@ public sealed class ConsoleMatcherTests
         limited.Feed([.. Enumerable.Repeat((byte)'a', 4000), (byte)'!']);
 
         Assert.False(linear.HasMatched || limited.HasMatched);
+        Assert.Equal(0, linear.GivenUpCount);
+        Assert.Equal(1, limited.GivenUpCount);
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
     }
 }

@@ -69,9 +69,11 @@ internal sealed class LimitedOutput(int room = int.MaxValue) : ISerialOutput
 
     public void MakeRoom(int bytes)
     {
-        _room += bytes;
+        MakeRoomSilently(bytes);
         OutputReady!();
     }
+
+    public void MakeRoomSilently(int bytes) => _room += bytes;
 }
 
 /// <summary>A clock that stands until the test moves it.</summary>

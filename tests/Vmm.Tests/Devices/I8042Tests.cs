@@ -131,6 +131,21 @@ public sealed class I8042Tests
     }
 
     [Fact]
+    public void KeyboardThatIsSpokenTo_DropsWhatItHadNotSent()
+    {
+        for (int i = 0; i < 10; i++)
+        {
+            _controller.Data.Out(0, 0xF2);
+        }
+
+        Assert.Equal(0xFA, Answer()); // of the first, in the controller already
+        Assert.Equal(0xFA, Answer());
+        Assert.Equal(0xAB, Answer());
+        Assert.Equal(0x41, Answer());
+        Assert.Equal(0, Status & OutputFull);
+    }
+
+    [Fact]
     public void Answer_NotRead_IsReplacedByTheNext()
     {
         Command(0xAA);

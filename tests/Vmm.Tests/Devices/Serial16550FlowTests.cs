@@ -63,6 +63,21 @@ public sealed class Serial16550FlowTests
     }
 
     [Fact]
+    public void FullOutput_BytesStayInOrder_WhenTheGuestIsFasterThanOutputReady()
+    {
+        LimitedOutput output = new(room: 0);
+        Serial16550 uart = new(_line, output);
+        uart.Out(Fcr, 0x01);
+        uart.Out(Data, (byte)'1');
+        output.MakeRoomSilently(1); // there is room, but the callback is still on its way
+        uart.Out(Data, (byte)'2');
+        Assert.Equal("", output.Text);
+        output.MakeRoom(1);
+
+        Assert.Equal("12", output.Text);
+    }
+
+    [Fact]
     public void FullOutput_WritesBeyondTheFifo_AreLostAndCounted()
     {
         LimitedOutput output = new(room: 0);
@@ -188,7 +203,7 @@ public sealed class Serial16550FlowTests
         SlowOutput output = new();
         Serial16550 uart = new(new RecordingLine(), output);
         uart.Out(Fcr, 0x01);
-        using CancellationTokenSource stop = new(TimeSpan.FromSeconds(60));
+        using CancellationTokenSource stop = new(TimeSpan.FromSeconds(120));
         Lock guestLock = new(); // a guest's driver has one too
 
         void Write()
@@ -238,6 +253,10 @@ public sealed class Serial16550FlowTests
                     uart.In(Data);
                     read++;
                 }
+                else
+                {
+                    Thread.Yield();
+                }
             }
         }
 
@@ -265,7 +284,7 @@ public sealed class Serial16550FlowTests
         {
             lock (_lock)
             {
-                _hasRefused = _waiting == 3;
+                _hasRefused = _waiting == 50;
                 _waiting += _hasRefused ? 0 : 1;
                 return !_hasRefused;
             }
@@ -289,6 +308,8 @@ public sealed class Serial16550FlowTests
                 {
                     OutputReady!();
                 }
+
+                Thread.Yield();
             }
         }
     }

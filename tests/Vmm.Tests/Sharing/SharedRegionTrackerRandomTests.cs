@@ -62,6 +62,80 @@ public sealed class SharedRegionTrackerRandomTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void RandomCallsOfEverySizeOver2TiB_GiveTheMapOfASortedList()
+    {
+        // Too large for a byte a page: here the model is a list of runs. Borders lie on and beside those of every level of the tree.
+        const ulong Frames = 1UL << 29;
+        Random random = new(Seed(output));
+        SharedRegionTracker tracker = Tracker(Pages(0, Frames));
+        List<(ulong End, PageState State)> model = [(Frames, PageState.Unreported)];
+        for (int call = 0; call < 20_000; call++)
+        {
+            ulong first = Math.Min(Frames - 1, Border());
+            ulong last = Math.Max(first, Math.Min(Frames - 1, random.Next(3) == 0 ? Border() : first + (1UL << random.Next(30))));
+            PageState state = (PageState)random.Next(3);
+            _ = tracker.Set(Pages(first, last - first + 1), state);
+            Paint(first, last + 1, state);
+            Assert.Equal((Count(PageState.Private), Count(PageState.Shared)), (tracker.Totals.PrivatePages, tracker.Totals.SharedPages));
+            if (call % 20 == 0)
+            {
+                IEnumerable<SharedRegionRun> runs = tracker.Snapshot().EnumerateRuns();
+                Assert.Equal(model, runs.Select(static run => (run.Range.End.Value >> 12, run.State)));
+                Assert.InRange(tracker.AllocatedBytes, 0, tracker.MaximumBytes);
+            }
+        }
+
+        ulong Border()
+        {
+            int level = random.Next(4) * 9;
+            ulong block = (ulong)random.NextInt64((long)(Frames >> level) + 1);
+            block = random.Next(3) == 0 ? block : block & 3;
+            return (ulong)Math.Max(0, (long)(block << level) + random.Next(-1, 2));
+        }
+
+        void Paint(ulong start, ulong end, PageState state)
+        {
+            List<(ulong End, PageState State)> painted = [];
+            ulong from = 0;
+            foreach ((ulong runEnd, PageState runState) in model)
+            {
+                Add(Math.Min(runEnd, start), runState);
+                Add(Math.Min(runEnd, end), state);
+                Add(runEnd, runState);
+            }
+
+            model = painted;
+
+            void Add(ulong to, PageState what)
+            {
+                if (to > from)
+                {
+                    if (painted.Count > 0 && painted[^1].State == what)
+                    {
+                        painted.RemoveAt(painted.Count - 1);
+                    }
+
+                    painted.Add((to, what));
+                    from = to;
+                }
+            }
+        }
+
+        ulong Count(PageState state)
+        {
+            ulong count = 0;
+            ulong start = 0;
+            foreach ((ulong end, PageState runState) in model)
+            {
+                count += runState == state ? end - start : 0;
+                start = end;
+            }
+
+            return count;
+        }
+    }
+
+    [Fact]
     public void AnyCalls_OnAnyRam_GiveTheMapOfANaiveArray()
     {
         Gen<int> step = Gen.Frequency((4, Gen.Choose(1, 3)), (2, Gen.Choose(4, 600)), (1, Gen.Choose(512 * 509, 512 * 515)));

@@ -154,6 +154,23 @@ public sealed class SharedRegionTrackerTests
     }
 
     [Fact]
+    public void Set_LastPageOfABlock_CollapsesEveryLevelAboveIt()
+    {
+        // Each GiB but its last page, then that page: its leaf, its node, and after 512 of them the node above, all become one entry.
+        SharedRegionTracker tracker = Tracker(Range(0, 1024 * GiB));
+        long most = 0;
+        for (ulong block = 0; block < 1024; block++)
+        {
+            _ = tracker.Set(Pages(block * PagesPerGiB, PagesPerGiB - 1), PageState.Private);
+            _ = tracker.Set(Pages(((block + 1) * PagesPerGiB) - 1, 1), PageState.Private);
+            most = block == 0 ? tracker.AllocatedBytes : most;
+        }
+
+        Assert.Equal(most, tracker.AllocatedBytes);
+        Assert.Equal(new PageTotals(1024 * PagesPerGiB, 0, 0), tracker.Totals);
+    }
+
+    [Fact]
     public void Set_AlternatingPagesOver64GiB_StayBelow5MiB_AndBelowTheBoundGivenBefore()
     {
         SharedRegionTracker tracker = Tracker(Range(0, 3 * GiB), Range(4 * GiB, 65 * GiB));

@@ -1,0 +1,134 @@
+using KvmSevVmm.KvmNative;
+using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.TestSupport;
+using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Vcpus;
+using Xunit;
+
+namespace KvmSevVmm.Vmm.Tests.Vcpus;
+
+public sealed class VcpuThreadTests : IDisposable
+{
+    private const ushort Port = 0x80;
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    private readonly StopSignal _stop = new();
+
+    public void Dispose() => _stop.Dispose();
+
+    [KvmFact]
+    public void RunLoop_AllocatesNothingPerExit()
+    {
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0xE6, (byte)Port, 0xEB, 0xFC]);
+        using VcpuThread thread = Create(guest.Vcpu, new Observer());
+        thread.Start();
+        thread.Release();
+        WaitForExits(thread, 20_000);
+        thread.RequestStop();
+
+        Assert.True(thread.Join(Deadline));
+        Assert.True(thread.Statistics.GetExits(VcpuExitReason.Io) >= 20_000);
+        Assert.Equal(0, thread.Statistics.AllocatedBytes);
+    }
+
+    [KvmFact]
+    public void RequestStop_BeforeRelease_EndsTheThreadWithoutAnExit()
+    {
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0xEB, 0xFE]);
+        using VcpuThread thread = Create(guest.Vcpu, new Observer());
+        thread.Start();
+        thread.RequestStop();
+
+        Assert.True(thread.Join(Deadline));
+        Assert.Equal(0, thread.Statistics.GetExits(VcpuExitReason.Io));
+    }
+
+    [KvmFact]
+    public void RequestStop_OfASpinningGuest_EndsIt()
+    {
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0xEB, 0xFE]);
+        for (int i = 0; i < 100; i++)
+        {
+            using VcpuThread thread = Create(guest.Vcpu, new Observer());
+            thread.Start();
+            thread.Release();
+            thread.RequestStop();
+
+            Assert.True(thread.Join(Deadline), $"round {i}");
+        }
+    }
+
+    [KvmFact]
+    public void Device_ThatThrows_EndsTheMachineAndIsReported()
+    {
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0xE6, (byte)Port, 0xF4]);
+        var observer = new Observer();
+        using VcpuThread thread = Create(guest.Vcpu, observer, new BrokenDevice());
+        thread.Start();
+        thread.Release();
+
+        Assert.True(thread.Join(Deadline));
+        Assert.IsType<InvalidOperationException>(observer.Failure);
+    }
+
+    [KvmFact]
+    public void TripleFault_StopsWithShutdown()
+    {
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Long64, [0x0F, 0x0B]);
+        var observer = new Observer();
+        using VcpuThread thread = Create(guest.Vcpu, observer);
+        thread.Start();
+        thread.Release();
+
+        Assert.True(thread.Join(Deadline));
+        Assert.Equal(StopReason.Shutdown, _stop.Reason);
+        Assert.Equal(VcpuExitReason.Shutdown, observer.LastExit);
+    }
+
+    private static void WaitForExits(VcpuThread thread, long count)
+    {
+        Assert.True(SpinWait.SpinUntil(() => thread.Statistics.GetExits(VcpuExitReason.Io) >= count, Deadline), "the guest makes no exits");
+    }
+
+    private VcpuThread Create(KvmVcpu vcpu, Observer observer, IBusDevice? device = null)
+    {
+        var ports = new IoBus();
+        ports.Register(Port, 1, device ?? new PostCode(), "test");
+        var tracker = new SharedRegionTracker([new GpaRange(new Gpa(0), 0x4_0000)]);
+        var log = new BoundedLog(Serilog.Core.Logger.None);
+        var dispatcher = new ExitDispatcher(
+            0,
+            ports,
+            new IoBus(),
+            new MapGpaRangeHandler(HypercallAbi.MapGpaRange, isOffered: true, tracker, null, log),
+            new MsrHandler(
+                SevMode.None,
+                answersMigrationControl: false,
+                UnknownMsrPolicy.GeneralProtection,
+                new MigrationControl(SevMode.None, tracker),
+                null,
+                log),
+            _stop);
+        return new VcpuThread(vcpu, dispatcher, observer);
+    }
+
+    private sealed class Observer : IVcpuObserver
+    {
+        public Exception? Failure { get; private set; }
+
+        public VcpuExitReason? LastExit { get; private set; }
+
+        public void OnVcpuStopped(KvmVcpu vcpu, VcpuExit exit) => LastExit = exit.Reason;
+
+        public void OnVcpuFailed(int vcpuIndex, Exception failure) => Failure = failure;
+    }
+
+    private sealed class BrokenDevice : IBusDevice
+    {
+        public void Read(ulong offset, Span<byte> data) => throw new InvalidOperationException("broken on purpose");
+
+        public void Write(ulong offset, ReadOnlySpan<byte> data) => throw new InvalidOperationException("broken on purpose");
+    }
+}
