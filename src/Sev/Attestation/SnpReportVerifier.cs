@@ -80,7 +80,12 @@ public static class SnpReportVerifier
             return;
         }
 
-        TcbVersion certified = TcbVersion.Create(extensions.Fmc, extensions.BootLoader, extensions.Tee, extensions.Snp, extensions.Microcode);
+        TcbVersion certified = TcbVersion.Create(
+            extensions.Fmc,
+            extensions.BootLoader,
+            extensions.Tee,
+            extensions.Snp,
+            extensions.Microcode);
         bool isSame = certified.Layout == report.ReportedTcb.Layout && certified.ToString() == report.ReportedTcb.ToString();
         checks.Add(
             "endorsement.tcb",

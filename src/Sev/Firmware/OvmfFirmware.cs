@@ -47,7 +47,9 @@ public sealed class OvmfFirmware
     /// <summary>Where the launch secret goes; null where the table does not say. Its size may be 0.</summary>
     public OvmfArea? SecretArea { get; }
 
-    /// <summary>Where processors other than the first start under SEV-ES and SEV-SNP, CS base and IP in one number; null if unknown.</summary>
+    /// <summary>
+    /// Where processors other than the first start under SEV-ES and SEV-SNP, CS base and IP in one number; null if unknown.
+    /// </summary>
     public uint? SevEsResetAddress { get; }
 
     /// <summary>The sections of the SEV-SNP metadata, in the order in which they are launched; empty where there are none.</summary>

@@ -1,5 +1,3 @@
-using KvmSevVmm.Sev.Firmware;
-
 namespace KvmSevVmm.Sev.Measurement;
 
 /// <summary>
@@ -56,7 +54,12 @@ public sealed class LaunchVariantFinder : IDisposable
     private void Search()
     {
         // Without a VMSA the guest is a SEV guest. Fewest differences first, so that the search can end early.
-        IReadOnlyList<VmsaVariant?> states = [.. _inputs.Mode == LaunchMode.Snp ? [] : (VmsaVariant?[])[null], .. VmsaVariants.List(_inputs)];
+        List<VmsaVariant?> states = [.. VmsaVariants.List(_inputs)];
+        if (_inputs.Mode != LaunchMode.Snp)
+        {
+            states.Insert(0, null);
+        }
+
         List<(HashTableVariant Table, VmsaVariant? State, List<string> Differences)> candidates = [];
         foreach (HashTableVariant table in HashTableVariants.List(_inputs))
         {

@@ -45,7 +45,9 @@ public sealed class CertificateTableTests
         CertificateTable parsed = CertificateTable.Parse([.. table.ToBytes(), .. new byte[100]], "table");
 
         Assert.Equal(table.Entries.Select(entry => entry.Id), parsed.Entries.Select(entry => entry.Id));
-        Assert.Equal(["VCEK", "00112233-4455-6677-8899-aabbccddeeff", "ASK", "ARK"], parsed.Entries.Select(entry => CertificateTable.GetName(entry.Id)));
+        Assert.Equal(
+            ["VCEK", "00112233-4455-6677-8899-aabbccddeeff", "ASK", "ARK"],
+            parsed.Entries.Select(entry => CertificateTable.GetName(entry.Id)));
         AmdX509Chain read = AmdX509Chain.Assemble(parsed.ReadCertificates("table"), "table");
         Assert.False(SnpReportVerifier.Verify(vector.ReadReport(), vector.Expect() with { Chain = read }).HasFailures);
     }

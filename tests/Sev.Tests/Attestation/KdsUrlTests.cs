@@ -103,7 +103,8 @@ public sealed class KdsUrlTests
         Assert.Throws<ArgumentException>(() => KdsUrl.ForAuthorities(KdsResource.Certificate, SnpSigningKey.Vcek, SevGeneration.Milan));
         Assert.Throws<ArgumentException>(() => KdsUrl.ForAuthorities(KdsResource.RevocationList, SnpSigningKey.None, SevGeneration.Milan));
 
-        static string FieldOf(SnpReportFields fields) => Assert.Throws<SevFormatException>(() => KdsUrl.ForReport(fields.Sign(null), null)).Field;
+        static string FieldOf(SnpReportFields fields) => Assert.Throws<SevFormatException>(() =>
+            KdsUrl.ForReport(fields.Sign(null), null)).Field;
     }
 
     [Fact]

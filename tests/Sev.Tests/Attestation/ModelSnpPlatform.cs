@@ -123,7 +123,8 @@ internal sealed class ModelSnpPlatform : IDisposable
 
     private static string Oid(string arc) => "1.3.6.1.4.1.3704.1." + arc;
 
-    private static AmdX509Certificate Parse(X509Certificate2 certificate) => AmdX509Certificate.Parse(certificate.RawData, certificate.Subject);
+    private static AmdX509Certificate Parse(X509Certificate2 certificate) =>
+        AmdX509Certificate.Parse(certificate.RawData, certificate.Subject);
 
     private static CertificateRequest MakeAuthority(string name, RSA key)
     {

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using KvmSevVmm.Sev.Attestation;
 using KvmSevVmm.Sev.Certificates;
-using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Sev.Verification;
 using Xunit;
 
@@ -26,7 +25,9 @@ public sealed class SnpReportVectorTests
             string path = entry.GetProperty("report").GetString()!.Split(' ')[0];
             SnpReport report = SnpReportFile.Read(Vectors.Path(path)).Report;
             AssertFields(entry.GetProperty("fields"), report, path);
-            Assert.Equal(entry.GetProperty("sha384_of_0x000_0x29f").GetString(), Hex(SHA384.HashData(report.Bytes[..SnpReport.SignedSize])));
+            Assert.Equal(
+                entry.GetProperty("sha384_of_0x000_0x29f").GetString(),
+                Hex(SHA384.HashData(report.Bytes[..SnpReport.SignedSize])));
             count++;
         }
 
@@ -48,12 +49,22 @@ public sealed class SnpReportVectorTests
         Assert.Equal(expected.GetProperty("kind").GetString(), certificate.Role.ToString().ToUpperInvariant());
         Assert.Equal(values.GetProperty("2").GetString(), extensions.ProductName);
         Assert.Equal(
-            (values.GetProperty("3.1").GetByte(), values.GetProperty("3.2").GetByte(), values.GetProperty("3.3").GetByte(), values.GetProperty("3.8").GetByte()),
+            (
+                values.GetProperty("3.1").GetByte(),
+                values.GetProperty("3.2").GetByte(),
+                values.GetProperty("3.3").GetByte(),
+                values.GetProperty("3.8").GetByte()),
             (extensions.BootLoader, extensions.Tee, extensions.Snp, extensions.Microcode));
         Assert.Equal(values.TryGetProperty("3.9", out JsonElement fmc) ? fmc.GetByte() : null, extensions.Fmc);
-        Assert.Equal(values.TryGetProperty("4", out JsonElement id) ? id.GetString() : null, extensions.HardwareId is { } found ? Hex(found.Span) : null);
-        Assert.Equal(expected.GetProperty("not_before").GetString(), certificate.NotBefore.UtcDateTime.ToString("s", CultureInfo.InvariantCulture));
-        Assert.Equal(expected.GetProperty("not_after").GetString(), certificate.NotAfter.UtcDateTime.ToString("s", CultureInfo.InvariantCulture));
+        Assert.Equal(
+            values.TryGetProperty("4", out JsonElement id) ? id.GetString() : null,
+            extensions.HardwareId is { } found ? Hex(found.Span) : null);
+        Assert.Equal(
+            expected.GetProperty("not_before").GetString(),
+            certificate.NotBefore.UtcDateTime.ToString("s", CultureInfo.InvariantCulture));
+        Assert.Equal(
+            expected.GetProperty("not_after").GetString(),
+            certificate.NotAfter.UtcDateTime.ToString("s", CultureInfo.InvariantCulture));
         Assert.Equal(vector.Generation, SnpProducts.FromName(extensions.ProductName));
     }
 
@@ -69,7 +80,8 @@ public sealed class SnpReportVectorTests
         Assert.False(result.HasFailures, result.ToString());
         Assert.Equal(CheckOutcome.NotChecked, result.Verdict);
         string[] proven = ["ark.pinned", "ark.self-signature", "endorsement.kind", "endorsement.tcb", "endorsement.chip-id",
-            "report.signature", "report.product", "report.version", "policy.mandatory-bit", "policy.debug", "policy.migration-agent", "policy.met"];
+            "report.signature", "report.product", "report.version", "policy.mandatory-bit", "policy.debug", "policy.migration-agent",
+            "policy.met"];
         Assert.All(proven, check => Assert.Equal(CheckOutcome.Pass, result.Find(check)?.Outcome));
         string[] open = ["crl", "report.measurement", "report.report-data", "report.host-data", "report.vmpl", "report.id-key-digest",
             "report.author-key-digest", "report.minimum-tcb.reported", "report.minimum-tcb.committed", "report.firmware.current",
@@ -162,7 +174,10 @@ public sealed class SnpReportVectorTests
         {
             SnpVector vector = SnpVectors.Get(name);
             AmdX509Chain right = vector.ReadChain();
-            AmdX509Chain wrong = new(ark, ReferenceEquals(right.Signer, ask) || right.Signer.Role == AmdX509Role.Ask ? asvk : ask, right.Endorsement);
+            AmdX509Chain wrong = new(
+                ark,
+                ReferenceEquals(right.Signer, ask) || right.Signer.Role == AmdX509Role.Ask ? asvk : ask,
+                right.Endorsement);
 
             VerificationReport result = SnpReportVerifier.Verify(vector.ReadReport(), vector.Expect() with { Chain = wrong });
 
@@ -201,8 +216,12 @@ public sealed class SnpReportVectorTests
     {
         SnpVector vector = SnpVectors.Get("coco-trustee/snp/test-vlek-report.bin");
 
-        string[] late = FailuresOf(vector.ReadReport().Bytes, vector.Expect() with { At = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero) });
-        string[] early = FailuresOf(vector.ReadReport().Bytes, vector.Expect() with { At = new DateTimeOffset(2019, 1, 1, 0, 0, 0, TimeSpan.Zero) });
+        string[] late = FailuresOf(
+            vector.ReadReport().Bytes,
+            vector.Expect() with { At = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero) });
+        string[] early = FailuresOf(
+            vector.ReadReport().Bytes,
+            vector.Expect() with { At = new DateTimeOffset(2019, 1, 1, 0, 0, 0, TimeSpan.Zero) });
 
         Assert.Equal(["vlek.validity"], late);
         Assert.Contains("vlek.validity", early);
@@ -267,10 +286,13 @@ public sealed class SnpReportVectorTests
         JsonElement expected = Vectors.Json("lit-sev-snp-utils/report_fields.json").GetProperty("expect");
         SnpReport report = SnpReport.Parse(Vectors.Bytes(Lit), Lit);
 
-        Assert.Equal(expected.GetProperty("signed_body_length").GetInt32(), SnpReport.SignedSize);
+        Assert.Equal(SnpReport.SignedSize, expected.GetProperty("signed_body_length").GetInt32());
         Assert.Equal(expected.GetProperty("sha384_of_signed_body").GetString(), Hex(SHA384.HashData(report.Bytes[..SnpReport.SignedSize])));
         Assert.Equal(
-            (expected.GetProperty("version").GetUInt32(), expected.GetProperty("guest_svn").GetUInt32(), expected.GetProperty("vmpl").GetUInt32()),
+            (
+                expected.GetProperty("version").GetUInt32(),
+                expected.GetProperty("guest_svn").GetUInt32(),
+                expected.GetProperty("vmpl").GetUInt32()),
             (report.Version, report.GuestSvn, report.Vmpl));
         Assert.Equal(expected.GetProperty("policy").GetString(), report.Policy.ToString());
         Assert.Equal(expected.GetProperty("signature_algo").GetUInt32(), report.SignatureAlgorithm);
@@ -348,7 +370,9 @@ public sealed class SnpReportVectorTests
             ("current_tcb", HexTcb(report.CurrentTcb)), ("reported_tcb", HexTcb(report.ReportedTcb)),
             ("committed_tcb", HexTcb(report.CommittedTcb)), ("launch_tcb", HexTcb(report.LaunchTcb)),
         ];
-        Assert.All(texts, text => Assert.True(fields.GetProperty(text.Name).GetString() == text.Value, $"{path}: {text.Name}: {text.Value}"));
+        Assert.All(
+            texts,
+            text => Assert.True(fields.GetProperty(text.Name).GetString() == text.Value, $"{path}: {text.Name}: {text.Value}"));
         (string Name, uint Value)[] numbers =
         [
             ("version", report.Version), ("guest_svn", report.GuestSvn), ("vmpl", report.Vmpl), ("sig_algo", report.SignatureAlgorithm),
@@ -375,7 +399,11 @@ public sealed class SnpReportVectorTests
     {
         Assert.Equal(parts.TryGetProperty("fmc", out JsonElement fmc) ? fmc.GetByte() : null, tcb.Fmc);
         Assert.Equal(
-            (parts.GetProperty("bl").GetByte(), parts.GetProperty("tee").GetByte(), parts.GetProperty("snp").GetByte(), parts.GetProperty("ucode").GetByte()),
+            (
+                parts.GetProperty("bl").GetByte(),
+                parts.GetProperty("tee").GetByte(),
+                parts.GetProperty("snp").GetByte(),
+                parts.GetProperty("ucode").GetByte()),
             (tcb.BootLoader, tcb.Tee, tcb.Snp, tcb.Microcode));
     }
 

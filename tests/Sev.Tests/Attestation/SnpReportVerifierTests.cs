@@ -116,15 +116,25 @@ public sealed class SnpReportVerifierTests
     public void Verify_PermissionsAskedFor_AreAccepted()
     {
         SnpReportFields fields = ModelSnpPlatform.MakeFields() with { Policy = SnpPolicy.Parse("debug,migrate-ma") };
-        SnpReportExpectations expected = Platform.Expect() with { Policy = fields.Policy, AllowDebug = true, AllowMigrationAgent = true, AllowSmt = false };
+        SnpReportExpectations expected = Platform.Expect() with
+        {
+            Policy = fields.Policy,
+            AllowDebug = true,
+            AllowMigrationAgent = true,
+            AllowSmt = false,
+        };
 
         Assert.Empty(FailuresOf(fields, expected));
         Assert.Equal(
             ["policy.smt"],
-            FailuresOf(fields with { Policy = SnpPolicy.Parse("smt,debug,migrate-ma") }, expected with { Policy = SnpPolicy.Parse("smt,debug,migrate-ma") }));
+            FailuresOf(
+                fields with { Policy = SnpPolicy.Parse("smt,debug,migrate-ma") },
+                expected with { Policy = SnpPolicy.Parse("smt,debug,migrate-ma") }));
         Assert.Equal(["policy.abi"], FailuresOf(fields, expected with { MinimumPolicyAbi = new SnpFirmwareVersion(1, 51, 0) }));
         SnpReportFields demanding = fields with { Policy = SnpPolicy.Parse("debug,migrate-ma,abi-major=1,abi-minor=51") };
-        Assert.Empty(FailuresOf(demanding, expected with { Policy = demanding.Policy, MinimumPolicyAbi = new SnpFirmwareVersion(1, 51, 99) }));
+        Assert.Empty(FailuresOf(
+            demanding,
+            expected with { Policy = demanding.Policy, MinimumPolicyAbi = new SnpFirmwareVersion(1, 51, 99) }));
     }
 
     [Fact]
@@ -134,7 +144,9 @@ public sealed class SnpReportVerifierTests
 
         Assert.Empty(FailuresOf(ModelSnpPlatform.MakeFields(), Platform.Expect() with { Measurements = [new byte[48], own] }));
         Assert.Equal(["report.measurement"], FailuresOf(ModelSnpPlatform.MakeFields(), Platform.Expect() with { Measurements = [] }));
-        Assert.Equal(["report.measurement"], FailuresOf(ModelSnpPlatform.MakeFields(), Platform.Expect() with { Measurements = [own[1..]] }));
+        Assert.Equal(
+            ["report.measurement"],
+            FailuresOf(ModelSnpPlatform.MakeFields(), Platform.Expect() with { Measurements = [own[1..]] }));
     }
 
     [Fact]
@@ -211,7 +223,9 @@ public sealed class SnpReportVerifierTests
         Assert.Empty(FailuresOf(fields, expected));
         Assert.Equal((1UL, 3UL), (Sign(fields).LaunchMitigations, Sign(fields).CurrentMitigations));
         Assert.Equal(["endorsement.chip-id"], FailuresOf(fields with { ChipId = ModelSnpPlatform.ChipId.AsMemory(0, 9) }, expected));
-        Assert.Equal(["report.product"], FailuresOf(fields, expected with { Chain = Platform.MakeVcek(tcb, ModelSnpPlatform.ChipId[..8], "Genoa") }));
+        Assert.Equal(
+            ["report.product"],
+            FailuresOf(fields, expected with { Chain = Platform.MakeVcek(tcb, ModelSnpPlatform.ChipId[..8], "Genoa") }));
 
         // The same numbers in the older layout are another version.
         Assert.Contains("endorsement.tcb", FailuresOf(fields with { CpuidFamily = 25 }, expected));

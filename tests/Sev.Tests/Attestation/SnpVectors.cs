@@ -1,4 +1,3 @@
-using KvmSevVmm.Sev.Attestation;
 using KvmSevVmm.Sev.Certificates;
 using Xunit;
 
@@ -7,7 +6,9 @@ namespace KvmSevVmm.Sev.Tests.Attestation;
 /// <summary>The signed SEV-SNP reports of the vectors, with the files that go with each.</summary>
 internal static class SnpVectors
 {
-    /// <summary>Every signed report: name in snp-reports-expected.json, report, endorsement key, authorities, a moment at which all are valid.</summary>
+    /// <summary>
+    /// Every signed report: name in snp-reports-expected.json, report, endorsement key, authorities, a moment at which all are valid.
+    /// </summary>
     internal static IReadOnlyList<SnpVector> All { get; } =
     [
         new("virtee-sev/snp/report_milan.hex (hex text)", "virtee-sev/snp/report_milan.hex", "virtee-sev/snp/vcek_milan.der",

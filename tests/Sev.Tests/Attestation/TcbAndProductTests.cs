@@ -1,3 +1,4 @@
+using System.Text.Json;
 using KvmSevVmm.Sev.Attestation;
 using KvmSevVmm.Sev.Certificates;
 using Xunit;
@@ -63,7 +64,8 @@ public sealed class TcbAndProductTests
     public void FromSignature_GoogleSevGuestsProducts_AreNamed()
     {
         int count = 0;
-        foreach (System.Text.Json.JsonProperty entry in Vectors.Json("google-go-sev-guest/kds.json").GetProperty("product_from_cpuid1_eax_stepping0").EnumerateObject())
+        JsonElement products = Vectors.Json("google-go-sev-guest/kds.json").GetProperty("product_from_cpuid1_eax_stepping0");
+        foreach (JsonProperty entry in products.EnumerateObject())
         {
             Assert.Equal(entry.Value.GetString(), SnpProducts.FromSignature(Convert.ToUInt32(entry.Name, 16))?.ToString());
             count++;

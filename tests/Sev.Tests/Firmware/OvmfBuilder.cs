@@ -62,8 +62,14 @@ internal sealed class OvmfBuilder
         if (_sections.Count > 0)
         {
             const int MetadataOffset = 0x554;
-            byte[] metadata = [.. System.Text.Encoding.ASCII.GetBytes(Signature), .. Number(MetadataLength ?? (uint)(16 + (12 * _sections.Count))),
-                .. Number(MetadataVersion), .. Number((uint)_sections.Count), .. _sections.SelectMany(section => section).SelectMany(Number)];
+            byte[] metadata =
+            [
+                .. System.Text.Encoding.ASCII.GetBytes(Signature),
+                .. Number(MetadataLength ?? (uint)(16 + (12 * _sections.Count))),
+                .. Number(MetadataVersion),
+                .. Number((uint)_sections.Count),
+                .. _sections.SelectMany(section => section).SelectMany(Number),
+            ];
             metadata.CopyTo(image.AsSpan(Size - MetadataOffset));
             entries.Add((OvmfTableIds.SevMetadata, Number(MetadataOffset)));
         }

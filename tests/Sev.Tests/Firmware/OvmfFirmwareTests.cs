@@ -141,7 +141,10 @@ public sealed class OvmfFirmwareTests
         Assert.StartsWith("table entry SEV metadata", RefusalOf(image, entryLength, 0xFF, 0), StringComparison.Ordinal);
         Assert.StartsWith("table entry", RefusalOf(image, entryLength, 23, 0), StringComparison.Ordinal);
         Assert.StartsWith("table entry", Refuse(OvmfBuilder.Complete().Add(OvmfTableIds.HashArea, 1, 2)).Field, StringComparison.Ordinal);
-        Assert.StartsWith("table entry SEV hash area", Refuse(new OvmfBuilder().Add(OvmfTableIds.HashArea, 1)).Field, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "table entry SEV hash area",
+            Refuse(new OvmfBuilder().Add(OvmfTableIds.HashArea, 1)).Field,
+            StringComparison.Ordinal);
 
         // A table length that cuts an entry leaves a rest.
         int total = BitConverter.ToUInt16(image, image.Length - 50) - 20;

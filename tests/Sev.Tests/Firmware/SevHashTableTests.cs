@@ -12,7 +12,10 @@ public sealed class SevHashTableTests
     [Fact]
     public void Bytes_ThreeHashes_AreLaidOutAsQemuDoes()
     {
-        KernelHashes hashes = KernelHashes.Compute(new MemoryStream("kernel"u8.ToArray()), new MemoryStream("initrd"u8.ToArray()), "console=ttyS0");
+        KernelHashes hashes = KernelHashes.Compute(
+            new MemoryStream("kernel"u8.ToArray()),
+            new MemoryStream("initrd"u8.ToArray()),
+            "console=ttyS0");
 
         SevHashTable table = hashes.ToTable();
 
@@ -109,20 +112,24 @@ public sealed class SevHashTableTests
         Assert.Contains("is not in the page", Refuse(Place(0x80fc00, 0x400)), StringComparison.Ordinal);
         Assert.Contains("is not in the page", Refuse(Place(0x811000, 0x400)), StringComparison.Ordinal);
         Assert.Contains("is not in the page", Refuse(Place(0x810f51, 0x400)), StringComparison.Ordinal);
-        Assert.Contains("no SNP_KERNEL_HASHES section", Refuse(new OvmfBuilder().Add(OvmfTableIds.HashArea, 0x810c00, 0x400)), StringComparison.Ordinal);
+        Assert.Contains(
+            "no SNP_KERNEL_HASHES section",
+            Refuse(new OvmfBuilder().Add(OvmfTableIds.HashArea, 0x810c00, 0x400)),
+            StringComparison.Ordinal);
         Assert.Equal(4096, table.ToPage(Place(0x810f50, 0x400).Build()).Length);
 
         string Refuse(OvmfBuilder builder) => Assert.Throws<SevFormatException>(() => table.ToPage(builder.Build())).Message;
     }
 
     [Fact]
-    public void Constructor_WrongLength_IsRefused() => Assert.Throws<ArgumentException>(() => new SevHashTable(Kernel, Initrd, Kernel.AsSpan(1)));
+    public void Constructor_WrongLength_IsRefused() => Assert.Throws<ArgumentException>(() =>
+        new SevHashTable(Kernel, Initrd, Kernel.AsSpan(1)));
 
     [Fact]
     public void Parse_TruncatedOrMutated_OnlyRefuses()
     {
         byte[] valid = new KernelHashes(Kernel, Initrd, "x").ToTable().Bytes.ToArray();
-        Fuzz.Truncate(valid, bytes => Assert.True(SevHashTable.Parse(bytes, "fuzz").Bytes[..SevHashTable.Size].SequenceEqual(valid.AsSpan(0, SevHashTable.Size))));
+        Fuzz.Truncate(valid, bytes => Assert.Equal(valid, SevHashTable.Parse(bytes, "fuzz").Bytes));
         Fuzz.Mutate([valid], bytes => Assert.Equal(SevHashTable.PaddedSize, SevHashTable.Parse(bytes, "fuzz").Bytes.Length));
     }
 

@@ -124,7 +124,9 @@ public sealed class LaunchDigestTests
 
         Assert.Equal(LaunchDigests.Compute(inputs), LaunchDigests.Compute(inputs with { Vmsas = LaunchDigests.GetVmsas(inputs) }));
         Assert.NotEqual(LaunchDigests.Compute(inputs), digest);
-        Assert.Equal("size", Assert.Throws<SevFormatException>(() => LaunchDigests.Compute(inputs with { Vmsas = [own, new byte[1]] })).Field);
+        Assert.Equal(
+            "size",
+            Assert.Throws<SevFormatException>(() => LaunchDigests.Compute(inputs with { Vmsas = [own, new byte[1]] })).Field);
         Assert.Throws<SevFormatException>(() => LaunchDigests.Compute(inputs with { Vmsas = [] }));
     }
 

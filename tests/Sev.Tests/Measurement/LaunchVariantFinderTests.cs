@@ -150,7 +150,9 @@ public sealed class LaunchVariantFinderTests
         Assert.Equal(
             "4 vCPUs instead of 2",
             LaunchVariantFinder.Find(own, LaunchDigests.Compute(own with { Vmsas = [first, further, further, further] }))!.ToString());
-        Assert.Equal("1 vCPUs instead of 2", LaunchVariantFinder.Find(own, LaunchDigests.Compute(own with { Vmsas = [first] }))!.ToString());
+        Assert.Equal(
+            "1 vCPUs instead of 2",
+            LaunchVariantFinder.Find(own, LaunchDigests.Compute(own with { Vmsas = [first] }))!.ToString());
     }
 
     // What the origin's cases say of each other.
