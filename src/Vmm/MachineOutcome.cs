@@ -12,8 +12,8 @@ public sealed record MachineOutcome
     /// <summary>The guest's own code, for <see cref="StopReason.DebugExit"/>.</summary>
     public required int GuestCode { get; init; }
 
-    /// <summary>Words for a crash, or null.</summary>
-    public required string? CrashReport { get; init; }
+    /// <summary>What is known of a crash, or null.</summary>
+    public required CrashReport? CrashReport { get; init; }
 
     /// <summary>What failed, for <see cref="StopReason.MonitorError"/>, else null.</summary>
     public required Exception? Failure { get; init; }

@@ -24,7 +24,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     private readonly ILogger _log;
     private readonly StopSignal _stop;
     private readonly List<VcpuThread> _threads = [];
-    private string? _crashReport;
+    private CrashReport? _crashReport;
     private Exception? _failure;
 
     internal VirtualMachine(MachineParts parts, OwnedResources resources, ILogger log)
@@ -98,8 +98,8 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         CBitPosition = _parts.CBitPosition,
         Reason = outcome.Failure is null ? outcome.Reason : StopReason.MonitorError,
         GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)(uint)outcome.GuestCode : null,
-        Detail = outcome.CrashReport?.Split('\n')[0],
-        CrashReport = outcome.CrashReport,
+        Detail = outcome.CrashReport?.Explanation,
+        CrashReport = outcome.CrashReport?.State,
         Failure = outcome.Failure,
         Times = times,
         ExitsByKind = ExitWords.Sum(outcome.Vcpus),

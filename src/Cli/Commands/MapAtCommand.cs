@@ -31,7 +31,7 @@ internal static class MapAtCommand
         SharedRegionMap map = MapFile.Read(options.File!);
         SharedRegionRun?[] runs = FindRuns(map, addresses);
         context.Write(options.Json ? Json(map.Mode, addresses, runs) : Lines(addresses, runs));
-        MapFile.WarnOfSimulation(map, options, context);
+        MapFile.WarnOfSimulation(options, context, map);
         return runs.Any(run => run is null) ? ExitCode.Failure : ExitCode.Success;
     }
 

@@ -31,8 +31,7 @@ internal static class MapDiffCommand
         SharedRegionMap after = MapFile.Read(options.After!);
         IEnumerable<SharedRegionChange> changes = SharedRegionMap.Diff(before, after);
         bool isDifferent = options.Json ? WriteJson(options, before.Mode, after.Mode, changes, context.Output) : WriteTable(changes, context.Output);
-        MapFile.WarnOfSimulation(before, options, context);
-        MapFile.WarnOfSimulation(after, options, context);
+        MapFile.WarnOfSimulation(options, context, before, after);
         return isDifferent ? ExitCode.Failure : ExitCode.Success;
     }
 

@@ -49,13 +49,14 @@ internal static class MapFile
         }
     }
 
-    /// <summary>Says on stderr that a map is a simulated guest's, where the answer itself has no place for it.</summary>
-    /// <param name="map">The map.</param>
+    /// <summary>Says on stderr that one of the maps is a simulated guest's, where the answer itself has no place for it.</summary>
     /// <param name="options">With --json the document has the mode; --quiet asks for silence.</param>
     /// <param name="context">Takes the words.</param>
-    internal static void WarnOfSimulation(SharedRegionMap map, CommonOptions options, CliContext context)
+    /// <param name="maps">The maps that the answer is about.</param>
+    internal static void WarnOfSimulation(CommonOptions options, CliContext context, params IEnumerable<SharedRegionMap> maps)
     {
-        if (map.Mode == SevModeWords.WordFor(SevMode.Simulated) && !options.Json && !options.Quiet)
+        string simulated = SevModeWords.WordFor(SevMode.Simulated);
+        if (!options.Json && !options.Quiet && maps.Any(map => map.Mode == simulated))
         {
             context.Error.WriteLine("kvmsev: the guest was simulated: nothing is encrypted and nothing is confidential");
         }

@@ -178,8 +178,7 @@ internal static class RunCommand
             return;
         }
 
-        // The report's first line is the detail of the summary.
-        foreach (string reportLine in (result.CrashReport?.Split('\n') ?? []).Skip(1))
+        foreach (string reportLine in result.CrashReport?.Split('\n') ?? [])
         {
             context.Error.WriteLine($"kvmsev: {OneLine.Clean(reportLine)}");
         }

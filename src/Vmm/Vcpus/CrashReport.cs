@@ -8,8 +8,10 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Vcpus;
 
-/// <summary>Words for a guest that crashed: what the exit means, the registers, and the instructions at RIP.</summary>
-public static class CrashReport
+/// <summary>Words for a guest that crashed.</summary>
+/// <param name="Explanation">Which vCPU stopped, and what its exit means; one line.</param>
+/// <param name="State">The registers, and the instructions at RIP; several lines.</param>
+public sealed record CrashReport(string Explanation, string State)
 {
     private const int LongestInstruction = 15;
     private const int InstructionsShown = 5;
@@ -19,11 +21,9 @@ public static class CrashReport
     /// <param name="exit">Its last exit.</param>
     /// <param name="memory">The guest's memory.</param>
     /// <param name="cBitPosition">C-bit position, or null.</param>
-    /// <returns>Several lines without a final line break.</returns>
-    public static string Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, int? cBitPosition)
+    public static CrashReport Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, int? cBitPosition)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"vCPU {vcpu.Id} stopped: {Explain(exit)}");
         try
         {
             KvmRegs regs = vcpu.GetRegs();
@@ -36,7 +36,8 @@ public static class CrashReport
             text.Append("\n  registers cannot be read: ").Append(unreadable.Message);
         }
 
-        return text.ToString();
+        string explanation = string.Create(CultureInfo.InvariantCulture, $"vCPU {vcpu.Id}: {Explain(exit).TrimEnd('.')}");
+        return new CrashReport(explanation, text.ToString().TrimStart('\n'));
     }
 
     /// <summary>What an exit means, in one sentence.</summary>

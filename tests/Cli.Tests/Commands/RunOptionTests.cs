@@ -76,8 +76,8 @@ public sealed class RunOptionTests : IDisposable
     public void Cpus_Number_IsTaken() => Assert.Equal(7, Configure("--cpus", "7").Config.VcpuCount);
 
     [Theory]
-    [InlineData("0", "--cpus: '0' is out of range; it must be 1 to 4096", null)]
-    [InlineData("4097", "--cpus: '4097' is out of range; it must be 1 to 4096", null)]
+    [InlineData("0", "--cpus: '0' is out of range; it must be 1 to 255", null)]
+    [InlineData("256", "--cpus: '256' is out of range; it must be 1 to 255", null)]
     [InlineData("-1", "--cpus: '-1' is not a number", "write it in decimal, or in hexadecimal with 0x")]
     [InlineData("two", "--cpus: 'two' is not a number", "write it in decimal, or in hexadecimal with 0x")]
     public void Cpus_Bad_IsRefused(string text, string message, string? hint) => Fails(64, message, hint, "--cpus", text);
