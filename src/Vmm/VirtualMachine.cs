@@ -94,7 +94,8 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         Mode = _parts.Mode,
         CBitPosition = _parts.CBitPosition,
         Reason = outcome.Failure is null ? outcome.Reason : StopReason.MonitorError,
-        GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)outcome.GuestCode : null,
+        GuestCode = outcome.Reason is StopReason.DebugExit or StopReason.SevTermination ? (uint)outcome.GuestCode : null,
+        Detail = outcome.Reason == StopReason.SevTermination ? GhcbTermination.Describe((uint)outcome.GuestCode) : null,
         CrashReport = outcome.CrashReport,
         Failure = outcome.Failure,
         Times = times,
@@ -108,6 +109,8 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         WasMigrationReady = _parts.MigrationControl.WasReported,
         PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),
         GuestMemoryBytes = _parts.Memory.Layout.MemoryBytes,
+        LaunchMeasurement = _parts.Launch?.Measurement.Bytes.ToArray(),
+        LaunchDigest = _parts.Launch is { IsDataDigestWhole: true } launch ? launch.DataDigest : null,
     };
 
     /// <inheritdoc/>
@@ -122,7 +125,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         // The dispatcher has given the reason already; the report is for those that end in a crash.
         if (_stop.Reason is StopReason.Crash or StopReason.Shutdown or StopReason.Halted)
         {
-            _crashReport ??= CrashReport.Create(vcpu, exit, _parts.Memory, _parts.CBitPosition);
+            _crashReport ??= CrashReport.Create(vcpu, exit, _parts.Memory, _parts.Mode, _parts.CBitPosition);
         }
     }
 

@@ -5,6 +5,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Vcpus;
 
@@ -18,18 +19,32 @@ public static class CrashReport
     /// <param name="vcpu">The vCPU; called on its thread.</param>
     /// <param name="exit">Its last exit.</param>
     /// <param name="memory">The guest's memory.</param>
+    /// <param name="mode">What protects the guest: its memory, and with SEV-ES its registers, are not read where they are encrypted.</param>
     /// <param name="cBitPosition">C-bit position, or null.</param>
     /// <returns>Several lines without a final line break.</returns>
-    public static string Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, int? cBitPosition)
+    public static string Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, SevMode mode, int? cBitPosition)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"vCPU {vcpu.Id} stopped: {Explain(exit)}");
+        if (mode >= SevMode.SevEs)
+        {
+            // The kernel refuses, or for a VM of the legacy type answers with values that mean nothing.
+            return text.Append("\n  registers and code: encrypted").ToString();
+        }
+
         try
         {
             KvmRegs regs = vcpu.GetRegs();
             KvmSregs sregs = vcpu.GetSregs();
             AppendRegisters(text, regs, sregs);
-            AppendCode(text, vcpu, regs, sregs, memory, cBitPosition);
+            if (mode == SevMode.Sev)
+            {
+                text.Append("\n  code: the guest's memory is encrypted");
+            }
+            else
+            {
+                AppendCode(text, vcpu, regs, sregs, memory, cBitPosition);
+            }
         }
         catch (KvmException unreadable)
         {
@@ -49,6 +64,8 @@ public static class CrashReport
         VcpuExitReason.FailEntry => string.Create(
             CultureInfo.InvariantCulture,
             $"KVM_EXIT_FAIL_ENTRY, hardware reason 0x{exit.FailEntry.HardwareEntryFailureReason:x}: the processor refused the guest's state."),
+        VcpuExitReason.ApResetHold =>
+            "KVM_EXIT_AP_RESET_HOLD: the guest parked this vCPU, and there is no interrupt controller in the kernel that could start it.",
         VcpuExitReason.Hlt => "KVM_EXIT_HLT: halted, and no interrupt controller that could wake it.",
         VcpuExitReason.SystemEvent => string.Create(
             CultureInfo.InvariantCulture, $"KVM_EXIT_SYSTEM_EVENT, type {exit.SystemEvent.Type} ({(KvmSystemEventType)exit.SystemEvent.Type})."),
