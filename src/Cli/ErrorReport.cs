@@ -23,6 +23,7 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
         SevFormatException blob => new(Cli.ExitCode.BadInput, blob.Message, null),
         SevCommandFailedException refused => new(ExitCodeFor(refused), WithoutHint(refused.Message, refused.Hint), refused.Hint),
         KvmException kvm => new(ExitCodeFor(kvm.Errno), WithoutHint(kvm.Message, kvm.Hint), kvm.Hint),
+        CryptoUnavailableException crypto => new(Cli.ExitCode.HostLacks, WithoutHint(crypto.Message, crypto.Hint), crypto.Hint),
         PlatformNotSupportedException => new(Cli.ExitCode.HostLacks, error.Message, null),
         HostLacksException lacks => new(Cli.ExitCode.HostLacks, lacks.Message, lacks.Hint),
         ClosedPipeException => new(Cli.ExitCode.ClosedPipe, null, null),

@@ -1,5 +1,6 @@
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
@@ -54,6 +55,8 @@ internal sealed class SevHardware
             return null;
         }
 
+        // The launch is hashed along with the firmware; better to lack a library now than with a guest half launched.
+        CryptoSupport.EnsureAvailable();
         SevLaunchInput input = SevLaunchInput.Read(config);
         SevHost host = SevHost.Require(kvm, supported, config.Mode);
         if (config.CBitPosition is int wanted && wanted != host.CBitPosition)
