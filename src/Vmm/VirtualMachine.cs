@@ -109,7 +109,9 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         WasMigrationReady = _parts.MigrationControl.WasReported,
         PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),
         GuestMemoryBytes = _parts.Memory.Layout.MemoryBytes,
-        LaunchMeasurement = _parts.Launch is { } measured ? (ReadOnlyMemory<byte>)measured.Measurement.Bytes.ToArray() : (ReadOnlyMemory<byte>?)null,
+        LaunchMeasurement = _parts.Launch is { } measured
+            ? (ReadOnlyMemory<byte>)measured.Measurement.Bytes.ToArray()
+            : (ReadOnlyMemory<byte>?)null,
         LaunchDigest = _parts.Launch is { IsDataDigestWhole: true } whole ? whole.DataDigest : (ReadOnlyMemory<byte>?)null,
     };
 

@@ -112,7 +112,8 @@ public static class VirtualMachineBuilder
         {
             throw new HostLacksException(
                 $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev loads no guest firmware yet, and SEV-SNP needs one",
-                "--sev sev and --sev sev-es boot a kernel directly; --sev simulated runs the guest's side of SEV without hardware and without encryption");
+                "--sev sev and --sev sev-es boot a kernel directly; "
+                + "--sev simulated runs the guest's side of SEV without hardware and without encryption");
         }
     }
 
@@ -167,7 +168,14 @@ public static class VirtualMachineBuilder
     }
 
     private static List<KvmVcpu> CreateVcpus(
-        VmConfig config, KvmVm vm, KvmCpuidEntry2[] supported, GuestLayout layout, uint features, LoadedImage image, SevHardware? hardware, OwnedResources owned)
+        VmConfig config,
+        KvmVm vm,
+        KvmCpuidEntry2[] supported,
+        GuestLayout layout,
+        uint features,
+        LoadedImage image,
+        SevHardware? hardware,
+        OwnedResources owned)
     {
         var vcpus = new List<KvmVcpu>(config.VcpuCount);
         for (uint index = 0; index < config.VcpuCount; index++)

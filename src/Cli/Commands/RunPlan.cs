@@ -33,7 +33,11 @@ internal sealed record RunPlan(
         new BootPart(config.Boot.KernelPath, config.Boot.InitramfsPath, config.Boot.CommandLine),
         config.MemoryBytes,
         config.VcpuCount,
-        new SevPart(SevModeWords.WordFor(config.Sev.Mode), SevModeWords.ProtectionFor(config.Sev.Mode), config.Sev.CBitPosition, LaunchOf(config.Sev)),
+        new SevPart(
+            SevModeWords.WordFor(config.Sev.Mode),
+            SevModeWords.ProtectionFor(config.Sev.Mode),
+            config.Sev.CBitPosition,
+            LaunchOf(config.Sev)),
         new HypercallPart(
             config.HypercallAbi == HypercallAbi.PageEncStatus ? "page-enc-status" : "map-gpa-range",
             config.ExitHypercalls is ulong mask ? Hex(mask) : null,

@@ -37,7 +37,8 @@ internal static class SevValue
 
     private static SevConfig ReadHardwareKeys(KeyValueList list, SevConfig config)
     {
-        if (config.Mode is SevMode.None or SevMode.Simulated && HardwareKeys.FirstOrDefault(key => list.Get(key) is not null) is string unwanted)
+        bool isHardware = config.Mode is not (SevMode.None or SevMode.Simulated);
+        if (!isHardware && HardwareKeys.FirstOrDefault(key => list.Get(key) is not null) is string unwanted)
         {
             throw new UsageException($"{Option}: {unwanted} has no meaning with mode '{SevModeWords.WordFor(config.Mode)}'");
         }

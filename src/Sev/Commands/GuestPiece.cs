@@ -2,7 +2,8 @@ namespace KvmSevVmm.Sev.Commands;
 
 /// <summary>A piece of guest memory that a command works on: where the guest sees it, where this process has it, and its bytes.</summary>
 /// <remarks>
-/// The kernel's commands name <see cref="HostAddress"/>; a model of the firmware reads and writes <see cref="Bytes"/>. Both are the same memory.
+/// The kernel's commands name <see cref="HostAddress"/>; a model of the firmware reads and writes <see cref="Bytes"/>. Both are the
+/// same memory.
 /// Once a launch or a migration has encrypted it, only the guest and the firmware can make sense of it.
 /// </remarks>
 public readonly ref struct GuestPiece

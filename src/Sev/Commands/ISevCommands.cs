@@ -32,11 +32,15 @@ public interface ISevCommands
     /// <returns>The firmware's guest handle.</returns>
     uint LaunchStart(in LaunchStartRequest request);
 
-    /// <summary>LAUNCH_UPDATE_DATA: encrypts memory in place and extends the launch digest by its plain text. Never twice for a page.</summary>
+    /// <summary>
+    /// LAUNCH_UPDATE_DATA: encrypts memory in place and extends the launch digest by its plain text. Never twice for a page.
+    /// </summary>
     /// <param name="piece">The memory; address and length are multiples of 16.</param>
     void LaunchUpdateData(in GuestPiece piece);
 
-    /// <summary>LAUNCH_UPDATE_VMSA for every vCPU, in their order: encrypts its registers and extends the launch digest by its save area.</summary>
+    /// <summary>
+    /// LAUNCH_UPDATE_VMSA for every vCPU, in their order: encrypts its registers and extends the launch digest by its save area.
+    /// </summary>
     void LaunchUpdateVmsa();
 
     /// <summary>LAUNCH_MEASURE: ends the launch digest and proves it.</summary>
@@ -44,7 +48,9 @@ public interface ISevCommands
 
     /// <summary>LAUNCH_SECRET: decrypts the owner's packet into guest memory.</summary>
     /// <param name="packet">Header and data, made for this launch's measurement.</param>
-    /// <param name="target">Where the secret goes: as long as the packet's data, physically contiguous (inside one page, to be sure).</param>
+    /// <param name="target">
+    /// Where the secret goes: as long as the packet's data, physically contiguous (inside one page, to be sure).
+    /// </param>
     void InjectSecret(TransportPacket packet, in GuestPiece target);
 
     /// <summary>LAUNCH_FINISH: the guest may run from here on.</summary>
@@ -68,7 +74,9 @@ public interface ISevCommands
     /// <param name="destination">Encrypted guest memory; as long as the source.</param>
     void DebugEncrypt(ReadOnlySpan<byte> source, in GuestPiece destination);
 
-    /// <summary>SEND_START: makes transport keys for another platform. The guest must not run until it is sent or the sending cancelled.</summary>
+    /// <summary>
+    /// SEND_START: makes transport keys for another platform. The guest must not run until it is sent or the sending cancelled.
+    /// </summary>
     /// <param name="request">The target's certificates.</param>
     SendStartResult SendStart(in SendStartRequest request);
 

@@ -2,7 +2,8 @@ namespace KvmSevVmm.Sev.Commands;
 
 /// <summary>The commands of one SEV-SNP guest. A SNP guest takes none of <see cref="ISevCommands"/>.</summary>
 /// <remarks>
-/// Every method throws <see cref="SevCommandFailedException"/> when the command is refused. Not for several threads at once. Source: AMD SNP
+/// Every method throws <see cref="SevCommandFailedException"/> when the command is refused. Not for several threads at once. Source:
+/// AMD SNP
 /// ABI 56860; Linux, virt/kvm/x86/amd-memory-encryption.rst.
 /// </remarks>
 public interface ISnpCommands

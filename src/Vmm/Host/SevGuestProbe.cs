@@ -6,7 +6,9 @@ using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Host;
 
-/// <summary>Makes a SEV or SEV-ES guest without memory and vCPUs and ends it at once: it takes and returns an ASID, which is the scarce thing.</summary>
+/// <summary>
+/// Makes a SEV or SEV-ES guest without memory and vCPUs and ends it at once: it takes and returns an ASID, which is the scarce thing.
+/// </summary>
 internal static class SevGuestProbe
 {
     /// <summary>Tries.</summary>

@@ -29,4 +29,11 @@ internal interface ISevKernel
     /// <param name="length">Bytes.</param>
     /// <exception cref="KvmNative.Errors.KvmException">The kernel refused.</exception>
     void UnregisterRegion(nuint hostAddress, ulong length);
+
+    /// <summary>KVM_SET_MEMORY_ATTRIBUTES.</summary>
+    /// <param name="gpa">First byte.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="attributes">KVM_MEMORY_ATTRIBUTE_* bits.</param>
+    /// <exception cref="KvmNative.Errors.KvmException">The kernel refused.</exception>
+    void SetMemoryAttributes(ulong gpa, ulong length, ulong attributes);
 }

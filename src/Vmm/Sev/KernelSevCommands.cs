@@ -299,7 +299,10 @@ public sealed class KernelSevCommands : ISevCommands, IDisposable
         if (length != expected)
         {
             throw new SevCommandFailedException(
-                call, null, $"{call} failed: the firmware gives {length} bytes, not {expected}.", "This firmware is not one that kvmsev knows.");
+                call,
+                null,
+                $"{call} failed: the firmware gives {length} bytes, not {expected}.",
+                "This firmware is not one that kvmsev knows.");
         }
     }
 

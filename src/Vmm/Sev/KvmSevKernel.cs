@@ -33,4 +33,7 @@ internal sealed class KvmSevKernel : ISevKernel
 
     /// <inheritdoc/>
     public void UnregisterRegion(nuint hostAddress, ulong length) => _vm.UnregisterEncryptedRegion(hostAddress, length);
+
+    /// <inheritdoc/>
+    public void SetMemoryAttributes(ulong gpa, ulong length, ulong attributes) => _vm.SetMemoryAttributes(gpa, length, attributes);
 }

@@ -2,6 +2,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Vcpus;
@@ -9,7 +10,9 @@ using Serilog;
 
 namespace KvmSevVmm.Vmm.Sev;
 
-/// <summary>The hardware's part in building a SEV or SEV-ES guest: the steps that <see cref="VirtualMachineBuilder"/> calls in their places.</summary>
+/// <summary>
+/// The hardware's part in building a SEV or SEV-ES guest: the steps that <see cref="VirtualMachineBuilder"/> calls in their places.
+/// </summary>
 internal sealed class SevHardware
 {
     private readonly SevConfig _config;
@@ -61,7 +64,8 @@ internal sealed class SevHardware
         SevHost host = SevHost.Require(kvm, supported, config.Mode);
         if (config.CBitPosition is int wanted && wanted != host.CBitPosition)
         {
-            throw new InvalidInputException("--sev", "cbitpos", $"{wanted} is not this host's C-bit, which is bit {host.CBitPosition}; leave it out");
+            throw new InvalidInputException(
+                "--sev", "cbitpos", $"{wanted} is not this host's C-bit, which is bit {host.CBitPosition}; leave it out");
         }
 
         // Before the VM and so closed after it: KVM remembers the number of the descriptor.
@@ -96,13 +100,15 @@ internal sealed class SevHardware
         if (config.Mode == SevMode.SevEs && !status.IsEsEnabled)
         {
             throw new HostLacksException(
-                "--sev sev-es: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)", "load kvm_amd with sev_es=1, and read what ccp wrote to dmesg");
+                "--sev sev-es: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",
+                "load kvm_amd with sev_es=1, and read what ccp wrote to dmesg");
         }
 
-        if (!input.Start.Policy.IsMetBy(status.Firmware))
+        SevPolicy policy = input.Start.Policy;
+        if (!policy.IsMetBy(status.Firmware))
         {
             throw new HostLacksException(
-                $"--sev policy {input.Start.Policy} wants SEV API {input.Start.Policy.ApiMajor}.{input.Start.Policy.ApiMinor} or later; this firmware is {status.Firmware}",
+                $"--sev policy {policy} wants SEV API {policy.ApiMajor}.{policy.ApiMinor} or later; this firmware is {status.Firmware}",
                 "update the host's SEV firmware, or agree on another policy with the guest's owner");
         }
     }

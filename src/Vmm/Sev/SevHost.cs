@@ -16,7 +16,8 @@ public sealed record SevHost(int CBitPosition, int ReducedPhysicalBits, uint Fea
     private const uint SevFeature = 1 << 1;
     private const uint SevEsFeature = 1 << 3;
     private const uint SnpFeature = 1 << 4;
-    private const string Doctor = "'kvmsev doctor' tells what was tried; --sev simulated runs the guest's side of SEV without hardware and without encryption";
+    private const string Doctor =
+        "'kvmsev doctor' tells what was tried; --sev simulated runs the guest's side of SEV without hardware and without encryption";
 
     /// <summary>Reads what KVM says; the CPUID instruction is not asked, it knows nothing of the kernel's settings.</summary>
     /// <param name="kvm">The KVM device.</param>
@@ -81,7 +82,8 @@ public sealed record SevHost(int CBitPosition, int ReducedPhysicalBits, uint Fea
         {
             SevInitInterface.Legacy => KvmVmType.Default,
             SevInitInterface.Init2 when !isOffered => throw new HostLacksException(
-                string.Create(CultureInfo.InvariantCulture, $"KVM_SEV_INIT2: this kernel does not have it for this mode (VM types 0x{VmTypes:x})"),
+                string.Create(
+                    CultureInfo.InvariantCulture, $"KVM_SEV_INIT2: this kernel does not have it for this mode (VM types 0x{VmTypes:x})"),
                 "use Linux 6.10 or newer, or leave legacy-vm-type at auto"),
             _ => isOffered ? type : KvmVmType.Default,
         };

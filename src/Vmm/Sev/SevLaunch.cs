@@ -9,7 +9,8 @@ namespace KvmSevVmm.Vmm.Sev;
 
 /// <summary>The launch of a SEV or SEV-ES guest: what was loaded becomes private, is measured, and may run. Holds its RAM pinned.</summary>
 /// <remarks>
-/// The guest is initialised and its vCPUs have their final registers before <see cref="Run"/>. Dispose after the vCPU threads have ended and
+/// The guest is initialised and its vCPUs have their final registers before <see cref="Run"/>. Dispose after the vCPU threads have
+/// ended and
 /// before the VM is closed.
 /// </remarks>
 public sealed class SevLaunch : IDisposable

@@ -19,7 +19,9 @@ public sealed record SevLaunchInput(SevGuestKind Kind, LaunchStartRequest Start)
 
     /// <summary>Reads the files and checks what they and the policy say.</summary>
     /// <param name="config">The configuration; its mode is SEV or SEV-ES.</param>
-    /// <exception cref="InvalidInputException">The policy does not fit the mode, or only one of certificate and session is given.</exception>
+    /// <exception cref="InvalidInputException">
+    /// The policy does not fit the mode, or only one of certificate and session is given.
+    /// </exception>
     /// <exception cref="SevFormatException">A file is not what it must be.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static SevLaunchInput Read(SevConfig config)

@@ -19,7 +19,9 @@ public static class CrashReport
     /// <param name="vcpu">The vCPU; called on its thread.</param>
     /// <param name="exit">Its last exit.</param>
     /// <param name="memory">The guest's memory.</param>
-    /// <param name="mode">What protects the guest: its memory, and with SEV-ES its registers, are not read where they are encrypted.</param>
+    /// <param name="mode">
+    /// What protects the guest: its memory, and with SEV-ES its registers, are not read where they are encrypted.
+    /// </param>
     /// <param name="cBitPosition">C-bit position, or null.</param>
     /// <returns>Several lines without a final line break.</returns>
     public static string Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, SevMode mode, int? cBitPosition)

@@ -36,9 +36,16 @@ internal sealed class FakeSevKernel : ISevKernel
         Answer(id, []);
     }
 
-    public void RegisterRegion(nuint hostAddress, ulong length) => throw KvmException.FromErrno("KVM_MEMORY_ENCRYPT_REG_REGION", (int)Errno.ENOMEM);
+    public void RegisterRegion(nuint hostAddress, ulong length) =>
+        throw KvmException.FromErrno("KVM_MEMORY_ENCRYPT_REG_REGION", (int)Errno.ENOMEM);
 
-    public void UnregisterRegion(nuint hostAddress, ulong length) => throw KvmException.FromErrno("KVM_MEMORY_ENCRYPT_UNREG_REGION", (int)Errno.EINVAL);
+    public void UnregisterRegion(nuint hostAddress, ulong length) =>
+        throw KvmException.FromErrno("KVM_MEMORY_ENCRYPT_UNREG_REGION", (int)Errno.EINVAL);
+
+    /// <summary>Every KVM_SET_MEMORY_ATTRIBUTES.</summary>
+    public List<(ulong Gpa, ulong Length, ulong Attributes)> Attributes { get; } = [];
+
+    public void SetMemoryAttributes(ulong gpa, ulong length, ulong attributes) => Attributes.Add((gpa, length, attributes));
 
     /// <summary>Reads memory that a structure points to.</summary>
     public static byte[] Read(ulong address, int length)

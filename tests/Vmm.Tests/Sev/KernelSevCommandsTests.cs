@@ -128,8 +128,11 @@ public sealed class KernelSevCommandsTests
         using KernelSevCommands commands = new(new FakeSevKernel(), hasInit2: true);
         GuestMemoryRegion region = new(0, 0x1000, 0x1000);
 
-        Assert.Equal("KVM_MEMORY_ENCRYPT_REG_REGION", Assert.Throws<SevCommandFailedException>(() => commands.RegisterRegion(region)).Command);
-        Assert.Equal("KVM_MEMORY_ENCRYPT_UNREG_REGION", Assert.Throws<SevCommandFailedException>(() => commands.UnregisterRegion(region)).Command);
+        SevCommandFailedException register = Assert.Throws<SevCommandFailedException>(() => commands.RegisterRegion(region));
+        SevCommandFailedException unregister = Assert.Throws<SevCommandFailedException>(() => commands.UnregisterRegion(region));
+
+        Assert.Equal("KVM_MEMORY_ENCRYPT_REG_REGION", register.Command);
+        Assert.Equal("KVM_MEMORY_ENCRYPT_UNREG_REGION", unregister.Command);
     }
 
     [Fact]

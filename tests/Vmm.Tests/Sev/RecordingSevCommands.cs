@@ -6,7 +6,9 @@ using KvmSevVmm.Sev.Psp;
 
 namespace KvmSevVmm.Vmm.Tests.Sev;
 
-/// <summary>Writes down every command as a line, encrypts like the firmware (to noise, in place), and fails where a test wants it.</summary>
+/// <summary>
+/// Writes down every command as a line, encrypts like the firmware (to noise, in place), and fails where a test wants it.
+/// </summary>
 internal sealed class RecordingSevCommands : ISevCommands
 {
     /// <summary>The commands, one line each; host addresses are left out, they differ from run to run.</summary>

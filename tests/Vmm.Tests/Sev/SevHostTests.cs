@@ -15,7 +15,8 @@ public sealed class SevHostTests
     [InlineData(SevMode.Sev, SevInitInterface.Auto, 0u, false, KvmVmType.Default)]
     [InlineData(SevMode.SevEs, SevInitInterface.Auto, 0x5u, true, KvmVmType.Default)]
     [InlineData(SevMode.Sev, SevInitInterface.Auto, 0x1Du, false, KvmVmType.Default)]
-    public void ChooseVmType_TakesInit2WhereTheKernelHasIt(SevMode mode, SevInitInterface wanted, uint types, bool hasInit2, KvmVmType expected) =>
+    public void ChooseVmType_TakesInit2WhereTheKernelHasIt(
+        SevMode mode, SevInitInterface wanted, uint types, bool hasInit2, KvmVmType expected) =>
         Assert.Equal(expected, Host(types, hasInit2).ChooseVmType(mode, wanted));
 
     [Theory]
