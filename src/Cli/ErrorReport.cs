@@ -1,6 +1,9 @@
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Sev;
+using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Vmm;
 
 namespace KvmSevVmm.Cli;
@@ -17,7 +20,10 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
     {
         UsageException usage => new(Cli.ExitCode.Usage, usage.Message, usage.Hint),
         InvalidInputException input => new(Cli.ExitCode.BadInput, input.Message, null),
-        KvmException kvm => new(ExitCodeFor(kvm.Errno), WithoutHint(kvm), kvm.Hint),
+        SevFormatException blob => new(Cli.ExitCode.BadInput, blob.Message, null),
+        SevCommandFailedException refused => new(ExitCodeFor(refused), WithoutHint(refused.Message, refused.Hint), refused.Hint),
+        KvmException kvm => new(ExitCodeFor(kvm.Errno), WithoutHint(kvm.Message, kvm.Hint), kvm.Hint),
+        CryptoUnavailableException crypto => new(Cli.ExitCode.HostLacks, WithoutHint(crypto.Message, crypto.Hint), crypto.Hint),
         PlatformNotSupportedException => new(Cli.ExitCode.HostLacks, error.Message, null),
         HostLacksException lacks => new(Cli.ExitCode.HostLacks, lacks.Message, lacks.Hint),
         ClosedPipeException => new(Cli.ExitCode.ClosedPipe, null, null),
@@ -74,8 +80,21 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
     };
 
     // The exception's message ends with its hint, which stands in a line of its own here.
-    private static string WithoutHint(KvmException error) =>
-        error.Hint is string hint && error.Message.EndsWith(hint, StringComparison.Ordinal)
-            ? error.Message[..^hint.Length].TrimEnd(' ', '.')
-            : error.Message;
+    private static string WithoutHint(string message, string? hint) =>
+        hint is not null && message.EndsWith(hint, StringComparison.Ordinal) ? message[..^hint.Length].TrimEnd(' ', '.') : message;
+
+    // What the firmware finds wrong in what the owner and the user gave it is bad input; what it cannot do is the host's lack.
+    private static int ExitCodeFor(SevCommandFailedException refused) => refused switch
+    {
+        {
+            Status: PspStatus.InvalidCertificate or PspStatus.InvalidLength or PspStatus.PolicyFailure or PspStatus.BadSignature
+                or PspStatus.BadMeasurement
+        } => Cli.ExitCode.BadInput,
+        {
+            Status: PspStatus.InvalidPlatformState or PspStatus.InvalidConfig or PspStatus.InvalidCommand or PspStatus.Unsupported
+                or PspStatus.ResourceLimit or PspStatus.HardwareErrorPlatform or PspStatus.HardwareErrorUnsafe
+        } => Cli.ExitCode.HostLacks,
+        { Status: null, InnerException: KvmException kvm } => ExitCodeFor(kvm.Errno),
+        _ => Cli.ExitCode.IoError,
+    };
 }

@@ -57,6 +57,9 @@ internal sealed record MachineParts
     /// <summary>C-bit position, or null.</summary>
     public required int? CBitPosition { get; init; }
 
+    /// <summary>What the launch has come to; null for a guest without one.</summary>
+    public required SevLaunchResult? Launch { get; init; }
+
     /// <summary>How long the guest may run, or null.</summary>
     public required TimeSpan? Timeout { get; init; }
 }

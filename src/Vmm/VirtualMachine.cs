@@ -97,8 +97,10 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         Mode = _parts.Mode,
         CBitPosition = _parts.CBitPosition,
         Reason = outcome.Failure is null ? outcome.Reason : StopReason.MonitorError,
-        GuestCode = outcome.Reason == StopReason.DebugExit ? (ulong)(uint)outcome.GuestCode : null,
-        Detail = outcome.CrashReport?.Explanation,
+        GuestCode = outcome.Reason is StopReason.DebugExit or StopReason.SevTermination ? (uint)outcome.GuestCode : null,
+        Detail = outcome.Reason == StopReason.SevTermination
+            ? GhcbTermination.Describe((uint)outcome.GuestCode)
+            : outcome.CrashReport?.Explanation,
         CrashReport = outcome.CrashReport?.State,
         Failure = outcome.Failure,
         Times = times,
@@ -112,6 +114,10 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         WasMigrationReady = _parts.MigrationControl.WasReported,
         PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),
         GuestMemoryBytes = _parts.Memory.Layout.MemoryBytes,
+        LaunchMeasurement = _parts.Launch is { } measured
+            ? (ReadOnlyMemory<byte>)measured.Measurement.Bytes.ToArray()
+            : (ReadOnlyMemory<byte>?)null,
+        LaunchDigest = _parts.Launch is { IsDataDigestWhole: true } whole ? whole.DataDigest : (ReadOnlyMemory<byte>?)null,
     };
 
     /// <inheritdoc/>
@@ -126,7 +132,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         // The dispatcher has given the reason already; the report is for those that end in a crash.
         if (_stop.Reason is StopReason.Crash or StopReason.Shutdown or StopReason.Halted)
         {
-            _crashReport ??= CrashReport.Create(vcpu, exit, _parts.Memory, _parts.CBitPosition);
+            _crashReport ??= CrashReport.Create(vcpu, exit, _parts.Memory, _parts.Mode, _parts.CBitPosition);
         }
     }
 

@@ -43,13 +43,17 @@ public static class VirtualMachineBuilder
         KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
         CheckHypercalls(config, kvm);
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
-        GuestLayout layout = CreateLayout(config, supported);
+        SevHardware? hardware = SevHardware.TryOpen(config.Sev, kvm, supported, owned, log);
+        GuestLayout layout = CreateLayout(config, supported, hardware);
 
         HostMemory.CheckHolds(layout.MemoryBytes);
 
         // Memory before the VM: it is unmapped last, when no vCPU and no memslot can reach it.
         GuestMemory memory = owned.Add(GuestMemory.Create(layout));
-        KvmVm vm = owned.Add(kvm.CreateVm());
+        KvmVm vm = owned.Add(kvm.CreateVm(hardware?.VmType ?? KvmVmType.Default));
+
+        // A SEV guest is one from its first vCPU on.
+        hardware?.Initialize(vm);
 
         // Exits and irqchip before any vCPU exists: KVM asks for that order.
         ulong exitHypercalls = HypercallExits.Enable(vm, config.ExitHypercalls, isNeeded: config.Sev.Mode != SevMode.None);
@@ -73,7 +77,10 @@ public static class VirtualMachineBuilder
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
         uint features = OfferedFeatures(config, exitHypercalls);
-        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, features, image, owned);
+        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, features, image, hardware, owned);
+
+        // The launch seals what has been loaded and set above; nothing may write to the guest from here on.
+        SevLaunchResult? launch = hardware?.Launch(memory, image);
         var parts = new MachineParts
         {
             Vcpus = [.. vcpus],
@@ -97,6 +104,7 @@ public static class VirtualMachineBuilder
             Events = events,
             Mode = config.Sev.Mode,
             CBitPosition = layout.CBitPosition,
+            Launch = launch,
             Timeout = config.Timeout,
         };
         return new VirtualMachine(parts, owned.Release(), log);
@@ -104,11 +112,12 @@ public static class VirtualMachineBuilder
 
     private static void CheckSupported(VmConfig config)
     {
-        if (config.Sev.Mode > SevMode.Simulated)
+        if (config.Sev.Mode == SevMode.SevSnp)
         {
             throw new HostLacksException(
-                $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev has no launch for SEV hardware yet",
-                "--sev simulated runs the guest's side of SEV without hardware and without encryption");
+                $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev loads no guest firmware yet, and SEV-SNP needs one",
+                "--sev sev and --sev sev-es boot a kernel directly; "
+                + "--sev simulated runs the guest's side of SEV without hardware and without encryption");
         }
     }
 
@@ -142,12 +151,12 @@ public static class VirtualMachineBuilder
         }
     }
 
-    private static GuestLayout CreateLayout(VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported)
+    private static GuestLayout CreateLayout(VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported, SevHardware? hardware)
     {
         int addressBits = CpuidPolicy.GetPhysicalAddressBits(supported);
 
         // The simulated C-bit is an ordinary address bit, so it must be one that the guest has: the highest, unless the user says otherwise.
-        int? cBit = config.Sev.Mode == SevMode.None ? null : config.Sev.CBitPosition ?? addressBits - 1;
+        int? cBit = config.Sev.Mode == SevMode.None ? null : hardware?.CBitPosition ?? config.Sev.CBitPosition ?? addressBits - 1;
         return GuestLayout.Create(config.MemoryBytes, addressBits, config.Sev.Mode, cBit);
     }
 
@@ -180,7 +189,14 @@ public static class VirtualMachineBuilder
     }
 
     private static List<KvmVcpu> CreateVcpus(
-        VmConfig config, KvmVm vm, KvmCpuidEntry2[] supported, GuestLayout layout, uint features, LoadedImage image, OwnedResources owned)
+        VmConfig config,
+        KvmVm vm,
+        KvmCpuidEntry2[] supported,
+        GuestLayout layout,
+        uint features,
+        LoadedImage image,
+        SevHardware? hardware,
+        OwnedResources owned)
     {
         var vcpus = new List<KvmVcpu>(config.VcpuCount);
         for (uint index = 0; index < config.VcpuCount; index++)
@@ -192,7 +208,8 @@ public static class VirtualMachineBuilder
                 VcpuCount = config.VcpuCount,
                 MonitorKvmFeatures = features,
                 HiddenKvmFeatures = config.HiddenKvmFeatures,
-                MemoryEncryption = layout.CBitPosition is { } cBit ? new MemoryEncryptionLeaf(SevFeature, cBit, SimulatedReducedBits) : null,
+                MemoryEncryption = hardware?.Leaf
+                    ?? (layout.CBitPosition is { } cBit ? new MemoryEncryptionLeaf(SevFeature, cBit, SimulatedReducedBits) : null),
             }));
             if (config.EnforcePvFeatures)
             {

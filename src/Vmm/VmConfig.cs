@@ -1,3 +1,4 @@
+using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
 
@@ -62,6 +63,21 @@ public sealed record SevConfig
 
     /// <summary>C-bit position; null takes the host's (for <see cref="SevMode.Simulated"/>: the guest's highest address bit).</summary>
     public int? CBitPosition { get; init; }
+
+    /// <summary>The guest's policy; null takes NODBG, and ES where the mode is SEV-ES. For hardware only.</summary>
+    public SevPolicy? Policy { get; init; }
+
+    /// <summary>File with the owner's Diffie-Hellman certificate, raw or base64; null for a launch without an owner.</summary>
+    public string? OwnerCertificatePath { get; init; }
+
+    /// <summary>File with the owner's session, raw or base64; null exactly when <see cref="OwnerCertificatePath"/> is.</summary>
+    public string? SessionPath { get; init; }
+
+    /// <summary>How a SEV or SEV-ES machine is made.</summary>
+    public SevInitInterface InitInterface { get; init; } = SevInitInterface.Auto;
+
+    /// <summary>The firmware's device.</summary>
+    public string DevicePath { get; init; } = "/dev/sev";
 }
 
 /// <summary>What an unknown MSR does.</summary>

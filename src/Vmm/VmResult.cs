@@ -72,4 +72,10 @@ public sealed record VmResult
 
     /// <summary>Launch measurement of the firmware, or of its software model; null when there was no launch.</summary>
     public ReadOnlyMemory<byte>? LaunchMeasurement { get; init; }
+
+    /// <summary>
+    /// The launch digest as the monitor computed it beside the firmware, 32 bytes; null when there was no launch, or it holds save areas
+    /// that the monitor does not see.
+    /// </summary>
+    public ReadOnlyMemory<byte>? LaunchDigest { get; init; }
 }

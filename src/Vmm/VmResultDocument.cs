@@ -19,7 +19,8 @@ internal sealed record VmResultDocument(
     bool WasMigrationReady,
     ulong? PeakRssBytes,
     ulong GuestMemoryBytes,
-    string? LaunchMeasurement)
+    string? LaunchMeasurement,
+    string? LaunchDigest)
 {
     /// <summary>Why it ended.</summary>
     internal sealed record StopPart(string Reason, ulong? GuestCode, int ExitCode, string? Detail, string? Error);

@@ -52,7 +52,8 @@ public static class VmResultWriter
         result.WasMigrationReady,
         result.PeakRssBytes,
         result.GuestMemoryBytes,
-        result.LaunchMeasurement is ReadOnlyMemory<byte> measurement ? Convert.ToHexStringLower(measurement.Span) : null);
+        result.LaunchMeasurement is ReadOnlyMemory<byte> measurement ? Convert.ToHexStringLower(measurement.Span) : null,
+        result.LaunchDigest is ReadOnlyMemory<byte> digest ? Convert.ToHexStringLower(digest.Span) : null);
 
     private static SortedDictionary<string, ulong> Sorted(IReadOnlyDictionary<string, ulong> counts) =>
         new(counts.ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal);

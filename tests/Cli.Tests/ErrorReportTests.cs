@@ -1,6 +1,9 @@
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Sev;
+using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Vmm;
 
 namespace KvmSevVmm.Cli.Tests;
@@ -13,6 +16,8 @@ public sealed class ErrorReportTests
     [
         new(new InvalidInputException("vmlinuz", "setup_sects", "is 0"), 65, "vmlinuz: setup_sects: is 0", null),
         new(new HostLacksException("This host has no SEV.", "Use --sev simulated."), 69, "This host has no SEV.", "Use --sev simulated."),
+        new(new SevFormatException("vm_godh.b64", "certificate", "is short"), 65, "vm_godh.b64: certificate: is short", null),
+        new(new CryptoUnavailableException("libssl.so.3", "Install it."), 69, "libssl.so.3 cannot be loaded: no cryptography on this machine", "Install it."),
         new(new UsageException("--x is wrong", "write --y"), 64, "--x is wrong", "write --y"),
         new(new FileNotFoundException("no a"), 66, "no a", null),
         new(new DirectoryNotFoundException("no b"), 66, "no b", null),
@@ -50,6 +55,36 @@ public sealed class ErrorReportTests
     [InlineData(Errno.EFAULT, 74)]
     public void KvmError_ByErrno_HasItsCode(Errno errno, int exitCode) =>
         Assert.Equal(exitCode, ErrorReport.For(KvmException.FromErrno("open(\"/dev/kvm\")", (int)errno)).ExitCode);
+
+    [Theory]
+    [InlineData(PspStatus.PolicyFailure, 65)]
+    [InlineData(PspStatus.InvalidCertificate, 65)]
+    [InlineData(PspStatus.InvalidLength, 65)]
+    [InlineData(PspStatus.BadMeasurement, 65)]
+    [InlineData(PspStatus.BadSignature, 65)]
+    [InlineData(PspStatus.ResourceLimit, 69)]
+    [InlineData(PspStatus.InvalidPlatformState, 69)]
+    [InlineData(PspStatus.HardwareErrorUnsafe, 69)]
+    [InlineData(PspStatus.InvalidGuestState, 74)]
+    public void FirmwareStatus_OfASevCommand_HasItsCode(PspStatus status, int exitCode)
+    {
+        ErrorReport report = ErrorReport.For(SevCommandFailedException.FromStatus("LAUNCH_START", status, "Why.", "Cure."));
+
+        Assert.Equal(exitCode, report.ExitCode);
+        Assert.Equal($"LAUNCH_START failed: firmware {PspStatusText.NameOf(status)} (0x{(uint)status:X2}). Why.", report.Message);
+        Assert.Equal("Cure.", report.Hint);
+    }
+
+    [Theory]
+    [InlineData(Errno.EBUSY, 69)]
+    [InlineData(Errno.EPERM, 77)]
+    [InlineData(Errno.EFAULT, 74)]
+    public void Kernel_ThatRefusesASevCommandItself_HasTheCodeOfTheErrno(Errno errno, int exitCode)
+    {
+        KvmException kernel = KvmException.FromErrno("KVM_SEV_INIT", (int)errno);
+
+        Assert.Equal(exitCode, ErrorReport.For(new SevCommandFailedException(kernel.Call, null, kernel.Message, kernel.Hint, kernel)).ExitCode);
+    }
 
     [Fact]
     public void KvmError_WithHint_SaysItOnceInALineOfItsOwn()

@@ -46,6 +46,7 @@ public sealed class VmResultWriterTests
             PeakRssBytes = 18_000_000,
             GuestMemoryBytes = 0x10000,
             LaunchMeasurement = new byte[] { 0xAB, 0xCD, 0x01 },
+            LaunchDigest = new byte[] { 0xEF, 0x02 },
         };
 
         Assert.Equal(Golden.Text("result-full.json"), Write(result, 74));

@@ -204,6 +204,14 @@ internal static class RunCommand
         }
 
         context.Error.WriteLine($"kvmsev: {OneLine.Clean(line.ToString())}");
+        if (result.LaunchMeasurement is ReadOnlyMemory<byte> measurement)
+        {
+            string digest = result.LaunchDigest is ReadOnlyMemory<byte> known
+                ? $"; launch digest {Convert.ToHexStringLower(known.Span)}"
+                : string.Empty;
+            context.Error.WriteLine($"kvmsev: launch measurement {Convert.ToBase64String(measurement.Span)}{digest}");
+        }
+
         if (result.Mode == SevMode.Simulated)
         {
             context.Error.WriteLine($"kvmsev: protection: {SevModeWords.ProtectionFor(result.Mode)}");

@@ -42,7 +42,9 @@ internal sealed class RunOptions : CommonOptions
     public string Cpus { get; set; } = string.Empty;
 
     /// <summary>Memory encryption.</summary>
-    [Option("sev", MetaValue = "MODE", Default = "none", HelpText = "none, simulated, sev, sev-es or sev-snp, then ,cbitpos=N if wanted.")]
+    [Option("sev", MetaValue = "MODE", Default = "none",
+        HelpText = "none, simulated, sev, sev-es or sev-snp; then ,cbitpos=N, and for hardware ,policy=P ,dh-cert-file=F ,session-file=F "
+            + ",legacy-vm-type=on|off|auto ,sev-device=PATH.")]
     public string Sev { get; set; } = string.Empty;
 
     /// <summary>File for the encryption-status map.</summary>
@@ -202,7 +204,15 @@ internal sealed class RunOptions : CommonOptions
     private void RefuseSameFile()
     {
         string? serialFile = SerialTarget.Parse(Serial).Path;
-        (string Option, string? Path)[] inputs = [("--kernel", Kernel), ("--initramfs", Initramfs ?? Initrd), ("--kvm", Kvm)];
+        SevConfig sev = SevValue.Parse(Sev);
+        (string Option, string? Path)[] inputs =
+        [
+            ("--kernel", Kernel),
+            ("--initramfs", Initramfs ?? Initrd),
+            ("--kvm", Kvm),
+            ("--sev dh-cert-file", sev.OwnerCertificatePath),
+            ("--sev session-file", sev.SessionPath),
+        ];
         (string Option, string? Path)[] outputs =
             [("--map-out", MapOut), ("--event-log", EventLog), ("--result", Result), ("--serial", serialFile), ("--log-file", LogFile)];
         Dictionary<string, string> taken = new(StringComparer.Ordinal);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
@@ -32,7 +33,11 @@ internal sealed record RunPlan(
         new BootPart(config.Boot.KernelPath, config.Boot.InitramfsPath, config.Boot.CommandLine),
         config.MemoryBytes,
         config.VcpuCount,
-        new SevPart(SevModeWords.WordFor(config.Sev.Mode), SevModeWords.ProtectionFor(config.Sev.Mode), config.Sev.CBitPosition),
+        new SevPart(
+            SevModeWords.WordFor(config.Sev.Mode),
+            SevModeWords.ProtectionFor(config.Sev.Mode),
+            config.Sev.CBitPosition,
+            LaunchOf(config.Sev)),
         new HypercallPart(
             config.HypercallAbi == HypercallAbi.PageEncStatus ? "page-enc-status" : "map-gpa-range",
             config.ExitHypercalls is ulong mask ? Hex(mask) : null,
@@ -54,13 +59,34 @@ internal sealed record RunPlan(
         output.Write("\n"u8);
     }
 
+    // Reads the owner's files, so that a mistake in them is found without a guest.
+    private static LaunchPart? LaunchOf(SevConfig sev)
+    {
+        if (sev.Mode is not (SevMode.Sev or SevMode.SevEs))
+        {
+            return null;
+        }
+
+        LaunchStartRequest start = SevLaunchInput.Read(sev).Start;
+        return new LaunchPart(
+            start.Policy.ToString(),
+            start.Policy.Describe(),
+            !start.Session.IsEmpty,
+            sev.InitInterface switch { SevInitInterface.Legacy => "on", SevInitInterface.Init2 => "off", _ => "auto" },
+            sev.DevicePath);
+    }
+
     private static string Hex(ulong value) => "0x" + value.ToString("x", CultureInfo.InvariantCulture);
 
     /// <summary>What to boot.</summary>
     internal sealed record BootPart(string Kernel, string? Initramfs, string Cmdline);
 
     /// <summary>Memory encryption.</summary>
-    internal sealed record SevPart(string Mode, string Protection, int? CBit);
+    internal sealed record SevPart(string Mode, string Protection, int? CBit, LaunchPart? Launch);
+
+    /// <summary>The launch on hardware; null for a mode without one.</summary>
+    internal sealed record LaunchPart(
+        string Policy, IReadOnlyList<string> PolicyMeans, bool HasOwner, string LegacyVmType, string Device);
 
     /// <summary>The paravirtual interface; a null mask is "what the mode needs".</summary>
     internal sealed record HypercallPart(string Abi, string? ExitMask, IReadOnlyList<string> HiddenKvmFeatures, bool EnforcePvFeatures);

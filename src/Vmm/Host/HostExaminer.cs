@@ -3,6 +3,7 @@ using System.Text;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Vcpus;
 
@@ -72,17 +73,21 @@ public sealed class HostExaminer
             bool isAmd = CheckVendor(vendor);
             (VmmcallVerdict vmmcall, string vmmcallDetail) = CheckVmmcall(kvm, hasHypercallExit);
             string? sevObstacle = CheckSev(kvm);
-            CheckSevDevice();
+            bool hasDevice = CheckSevDevice();
             CheckMemoryLock();
+            string? guestObstacle = sevObstacle
+                ?? (hasDevice ? null : $"{_sevPath} does not open")
+                ?? (hasBasics ? null : "KVM lacks a capability that the monitor needs")
+                ?? (hasHypercallExit ? null : "KVM_CAP_EXIT_HYPERCALL does not offer KVM_HC_MAP_GPA_RANGE");
             return Report(
             [
                 hasBasics
                     ? new(SevMode.None, true, "KVM has what an ordinary guest needs; whether a 64-bit kernel runs on it is not tried here")
                     : new(SevMode.None, false, "KVM lacks a capability that the monitor needs"),
                 JudgeSimulated(hasBasics, hasHypercallExit, isAmd, vmmcall, vmmcallDetail),
-                JudgeHardware(SevMode.Sev, sevObstacle),
-                JudgeHardware(SevMode.SevEs, sevObstacle),
-                JudgeHardware(SevMode.SevSnp, sevObstacle),
+                JudgeHardware(kvm, SevMode.Sev, guestObstacle),
+                JudgeHardware(kvm, SevMode.SevEs, guestObstacle),
+                new(SevMode.SevSnp, false, sevObstacle ?? "this version of kvmsev loads no guest firmware yet, and SEV-SNP needs one"),
             ]);
         }
     }
@@ -110,8 +115,34 @@ public sealed class HostExaminer
         return new(SevMode.Simulated, obstacle is null, obstacle ?? "guests can make the page-state hypercall; nothing is encrypted in this mode");
     }
 
-    private static ModeVerdict JudgeHardware(SevMode mode, string? obstacle) => new(
-        mode, false, obstacle ?? "KVM offers SEV, but this version of kvmsev has no launch for it yet");
+    private ModeVerdict JudgeHardware(KvmDevice kvm, SevMode mode, string? obstacle)
+    {
+        string check = SevModeWords.WordFor(mode) + "-guest";
+        string description = $"a VM becomes a {SevModeWords.WordFor(mode)} guest (tried)";
+        if (obstacle is not null)
+        {
+            _checks.Add(new(check, SevCategory, CheckStatus.Skip, description, "not tried: " + obstacle, null));
+            return new(mode, false, obstacle);
+        }
+
+        try
+        {
+            string made = SevGuestProbe.Run(kvm, mode, _sevPath);
+            Add(check, SevCategory, true, description, made);
+            return new(mode, true, "a guest of this kind could be made; " + SevModeWords.ProtectionFor(mode));
+        }
+        catch (Exception refused) when (refused is HostLacksException or KvmException or SevCommandFailedException)
+        {
+            string? hint = refused switch
+            {
+                HostLacksException lacks => lacks.Hint,
+                SevCommandFailedException command => command.Hint,
+                _ => ((KvmException)refused).Hint,
+            };
+            Add(check, SevCategory, false, description, refused.Message, hint);
+            return new(mode, false, refused.Message);
+        }
+    }
 
     private HostReport Report(IEnumerable<ModeVerdict> modes) => new([.. _checks], [.. modes]);
 
@@ -268,16 +299,36 @@ public sealed class HostExaminer
         return "kvm_amd " + string.Join(' ', values);
     }
 
-    private void CheckSevDevice()
+    private bool CheckSevDevice()
     {
-        bool exists = File.Exists(_sevPath);
-        Add(
-            "sev-device",
-            SevCategory,
-            exists,
-            "the PSP device exists",
-            exists ? $"{_sevPath} exists" : $"{_sevPath} does not exist",
-            "SEV is off in the BIOS (SMEE), the ccp module is not loaded, or this is itself a virtual machine");
+        const string Description = "the PSP device opens and answers";
+        const string Name = "sev-device";
+        try
+        {
+            using SevDevice device = SevDevice.Open(_sevPath);
+            using KernelSevPlatform platform = new(device);
+            SevPlatformStatus status = platform.GetStatus();
+            Add(Name, SevCategory, true, Description, $"{_sevPath} opens, firmware {status.Firmware}, {status.GuestCount} guests");
+            return true;
+        }
+        catch (KvmException refused)
+        {
+            Add(
+                Name,
+                SevCategory,
+                false,
+                Description,
+                refused.Message,
+                File.Exists(_sevPath)
+                    ? refused.Hint ?? "run as root, or give your group access to the device"
+                    : "SEV is off in the BIOS (SMEE), the ccp module is not loaded, or this is itself a virtual machine");
+            return false;
+        }
+        catch (SevCommandFailedException refused)
+        {
+            Add(Name, SevCategory, false, Description, refused.Message, refused.Hint ?? "read what ccp wrote to dmesg");
+            return false;
+        }
     }
 
     private void CheckMemoryLock()

@@ -5,6 +5,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Vcpus;
 
@@ -20,23 +21,39 @@ public sealed record CrashReport(string Explanation, string State)
     /// <param name="vcpu">The vCPU; called on its thread.</param>
     /// <param name="exit">Its last exit.</param>
     /// <param name="memory">The guest's memory.</param>
+    /// <param name="mode">
+    /// What protects the guest: its memory, and with SEV-ES its registers, are not read where they are encrypted.
+    /// </param>
     /// <param name="cBitPosition">C-bit position, or null.</param>
-    public static CrashReport Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, int? cBitPosition)
+    public static CrashReport Create(KvmVcpu vcpu, VcpuExit exit, GuestMemory memory, SevMode mode, int? cBitPosition)
     {
         var text = new StringBuilder();
+        string explanation = string.Create(CultureInfo.InvariantCulture, $"vCPU {vcpu.Id}: {Explain(exit).TrimEnd('.')}");
+        if (mode >= SevMode.SevEs)
+        {
+            // The kernel refuses, or for a VM of the legacy type answers with values that mean nothing.
+            return new CrashReport(explanation, "  registers and code: encrypted");
+        }
+
         try
         {
             KvmRegs regs = vcpu.GetRegs();
             KvmSregs sregs = vcpu.GetSregs();
             AppendRegisters(text, regs, sregs);
-            AppendCode(text, vcpu, regs, sregs, memory, cBitPosition);
+            if (mode == SevMode.Sev)
+            {
+                text.Append("\n  code: the guest's memory is encrypted");
+            }
+            else
+            {
+                AppendCode(text, vcpu, regs, sregs, memory, cBitPosition);
+            }
         }
         catch (KvmException unreadable)
         {
             text.Append("\n  registers cannot be read: ").Append(unreadable.Message);
         }
 
-        string explanation = string.Create(CultureInfo.InvariantCulture, $"vCPU {vcpu.Id}: {Explain(exit).TrimEnd('.')}");
         return new CrashReport(explanation, text.ToString().TrimStart('\n'));
     }
 
@@ -50,6 +67,8 @@ public sealed record CrashReport(string Explanation, string State)
         VcpuExitReason.FailEntry => string.Create(
             CultureInfo.InvariantCulture,
             $"KVM_EXIT_FAIL_ENTRY, hardware reason 0x{exit.FailEntry.HardwareEntryFailureReason:x}: the processor refused the guest's state."),
+        VcpuExitReason.ApResetHold =>
+            "KVM_EXIT_AP_RESET_HOLD: the guest parked this vCPU, and there is no interrupt controller in the kernel that could start it.",
         VcpuExitReason.Hlt => "KVM_EXIT_HLT: halted, and no interrupt controller that could wake it.",
         VcpuExitReason.SystemEvent => string.Create(
             CultureInfo.InvariantCulture, $"KVM_EXIT_SYSTEM_EVENT, type {exit.SystemEvent.Type} ({(KvmSystemEventType)exit.SystemEvent.Type})."),

@@ -78,13 +78,13 @@ public sealed class ExitDispatcher
         KvmSystemEventType.Shutdown => End(StopReason.PowerOff),
         KvmSystemEventType.Reset => End(StopReason.Reset),
         KvmSystemEventType.Crash => End(StopReason.GuestPanic),
-        KvmSystemEventType.SevTerm => End(StopReason.SevTermination),
+        KvmSystemEventType.SevTerm => End(StopReason.SevTermination, GhcbTermination.Code(ref systemEvent)),
         _ => End(StopReason.Crash),
     };
 
-    private VcpuAction End(StopReason reason)
+    private VcpuAction End(StopReason reason, int guestCode = 0)
     {
-        _machine.RequestStop(reason);
+        _machine.RequestStop(reason, guestCode);
         return VcpuAction.Stop;
     }
 }

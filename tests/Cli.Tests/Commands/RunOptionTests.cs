@@ -1,4 +1,5 @@
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
@@ -93,6 +94,19 @@ public sealed class RunOptionTests : IDisposable
     public void Sev_Mode_IsTaken(string text, SevMode mode, int? bit) =>
         Assert.Equal(new SevConfig { Mode = mode, CBitPosition = bit }, Configure("--sev", text).Config.Sev);
 
+    [Fact]
+    public void Sev_HardwareKeys_AreTaken() => Assert.Equal(
+        new SevConfig
+        {
+            Mode = SevMode.SevEs,
+            Policy = new SevPolicy(5),
+            OwnerCertificatePath = "g",
+            SessionPath = "s",
+            InitInterface = SevInitInterface.Legacy,
+            DevicePath = "/dev/x",
+        },
+        Configure("--sev", "sev-es,policy=nodbg+es,dh-cert-file=g,session-file=s,legacy-vm-type=on,sev-device=/dev/x").Config.Sev);
+
     [Theory]
     [InlineData("simulate", "--sev: unknown value 'simulate'", "did you mean 'simulated'?")]
     [InlineData("snp", "--sev: unknown value 'snp'", "did you mean 'sev-snp'?")]
@@ -104,6 +118,10 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("simulated,cbitpos=x", "--sev cbitpos: 'x' is not a number", "write it in decimal, or in hexadecimal with 0x")]
     [InlineData("none,cbitpos=47", "--sev: cbitpos has no meaning with mode 'none'", null)]
     [InlineData("simulated,cbit=47", "--sev: unknown key 'cbit'", "did you mean 'cbitpos'?")]
+    [InlineData("simulated,policy=1", "--sev: policy has no meaning with mode 'simulated'", null)]
+    [InlineData("none,session-file=s", "--sev: session-file has no meaning with mode 'none'", null)]
+    [InlineData("sev,policy=x", "--sev policy: \"x\" is none of: nodbg, noks, es, nosend, domain, sev, api-major=N, api-minor=N", "write a number, or names such as nodbg+es")]
+    [InlineData("sev,legacy-vm-type=yes", "--sev legacy-vm-type: unknown value 'yes'", "the values are: auto, on, off")]
     public void Sev_Bad_IsRefused(string text, string message, string? hint) => Fails(64, message, hint, "--sev", text);
 
     [Theory]

@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using System.Text.Json;
+using KvmSevVmm.TestSupport;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace KvmSevVmm.Cli.Tests.Commands;
+
+/// <summary>
+/// A machine with SEV for one command: the program that <c>KVMSEV_SEV_HOST</c> names, called as
+/// <c>PROGRAM --sev|--sev-es [--c-bit-alias] [--cbit N] [--fail N:COMMAND:ERRNO[:STATUS]] --log FILE -- COMMAND…</c>. It answers the SEV
+/// calls of the command, writes each as a line of JSON, and at the end one with the launch digest and what a real host would have punished.
+/// </summary>
+internal sealed class SevHostFixture : IDisposable
+{
+    private readonly TempDirectory _folder = new();
+
+    /// <summary>The program.</summary>
+    public static string Program
+    {
+        get
+        {
+            string? program = Environment.GetEnvironmentVariable("KVMSEV_SEV_HOST");
+            Assert.SkipUnless(program is not null, "KVMSEV_SEV_HOST does not name a program that gives a machine with SEV.");
+            Assert.SkipUnless(KvmHost.SkipReason is null, KvmHost.SkipReason ?? string.Empty);
+            return program!;
+        }
+    }
+
+    /// <summary>Runs a guest that writes 21 to the debug-exit port.</summary>
+    /// <param name="host">Options of the program.</param>
+    /// <param name="sev">The value of <c>--sev</c>.</param>
+    public async Task<SevHostRun> RunAsync(string host, string sev)
+    {
+        string kernel = _folder.File("tiny.elf");
+        await File.WriteAllBytesAsync(kernel, TinyKernel.Create(static c =>
+        {
+            c.mov(al, 21);
+            c.@out(0xF4, al);
+            c.hlt();
+        }));
+        string log = _folder.File("log.jsonl");
+        string result = _folder.File("result.json");
+        string[] arguments =
+        [
+            .. host.Split(' '), "--scramble", "--log", log, "--",
+            Path.Combine(AppContext.BaseDirectory, "kvmsev"), "run", "--kernel", kernel, "--debug-exit", "0xf4", "--serial", "off",
+            "--memory", "64M", "--sev", sev, "--timeout", "30s", "--result", result,
+        ];
+        using Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardError = true })!;
+        string error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        JsonElement[] lines = [.. (await File.ReadAllLinesAsync(log)).Select(static line => JsonDocument.Parse(line).RootElement.Clone())];
+        return new SevHostRun(process.ExitCode, error, lines, JsonDocument.Parse(await File.ReadAllTextAsync(result)).RootElement.Clone());
+    }
+
+    public void Dispose() => _folder.Dispose();
+}

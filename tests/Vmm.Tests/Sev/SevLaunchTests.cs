@@ -1,0 +1,186 @@
+using System.Security.Cryptography;
+using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Measurement;
+using KvmSevVmm.Sev.Policies;
+using KvmSevVmm.Vmm.Boot;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
+using Serilog.Core;
+using Xunit;
+
+namespace KvmSevVmm.Vmm.Tests.Sev;
+
+public sealed class SevLaunchTests : IDisposable
+{
+    private const ulong MiB = 1 << 20;
+
+    /// <summary>What a SEV-ES launch of the two pieces below is; the second one is cut, the two RAM ranges are both pinned.</summary>
+    private static readonly string[] EsTranscript =
+    [
+        "LAUNCH_START 0x00000005 godh 0 session 0",
+        "REG_REGION 0x0 +0xc0000000",
+        "REG_REGION 0x100000000 +0x100000",
+        "LAUNCH_UPDATE_DATA 0x7000 +0x1000",
+        "LAUNCH_UPDATE_DATA 0x200000 +0x1000000",
+        "LAUNCH_UPDATE_DATA 0x1200000 +0x2000",
+        "LAUNCH_UPDATE_VMSA",
+        "LAUNCH_MEASURE",
+        "LAUNCH_FINISH",
+    ];
+
+    private static readonly LoadedPiece[] Pieces =
+    [
+        new("zero page", new GpaRange(new Gpa(0x7000), 0x1000)),
+        new("kernel", new GpaRange(new Gpa(0x20_0000), 0x100_2000)),
+    ];
+
+    private readonly GuestMemory _memory = GuestMemory.Create(GuestLayout.Create((3 << 10) * MiB + MiB, 48, SevMode.Sev, 51));
+
+    public SevLaunchTests()
+    {
+        _memory.GetSpan(new Gpa(0x7000), 0x1000).Fill(0x11);
+        new Random(7).NextBytes(_memory.GetSpan(new Gpa(0x20_0000), 0x100_2000));
+    }
+
+    public void Dispose() => _memory.Dispose();
+
+    [Fact]
+    public void Run_SevEs_IssuesExactlyTheseCommands()
+    {
+        RecordingSevCommands commands = new();
+        using (SevLaunch launch = new(commands, Input(SevGuestKind.SevEs, 5), Logger.None))
+        {
+            SevLaunchResult result = launch.Run(_memory, Pieces, owner: null);
+
+            Assert.Equal(EsTranscript, commands.Transcript);
+            Assert.False(result.IsDataDigestWhole);
+            Assert.Equal(2, commands.Pinned.Count);
+        }
+
+        Assert.Equal(["UNREG_REGION 0x100000000 +0x100000", "UNREG_REGION 0x0 +0xc0000000"], commands.Transcript.Skip(EsTranscript.Length));
+        Assert.Empty(commands.Pinned);
+    }
+
+    [Fact]
+    public void Run_Sev_HasNoSaveAreasAndKnowsTheWholeDigest()
+    {
+        RecordingSevCommands commands = new();
+        byte[] expected = SHA256.HashData(
+            [.. _memory.GetReadOnlySpan(new Gpa(0x7000), 0x1000), .. _memory.GetReadOnlySpan(new Gpa(0x20_0000), 0x100_2000)]);
+        using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+
+        SevLaunchResult result = launch.Run(_memory, Pieces, owner: null);
+
+        Assert.Equal(
+            ["LAUNCH_START 0x00000001 godh 0 session 0", .. EsTranscript.Skip(1).Where(static line => line != "LAUNCH_UPDATE_VMSA")],
+            commands.Transcript);
+        Assert.Equal(expected, result.DataDigest.ToArray());
+        Assert.Equal(expected, SHA256.HashData(commands.Launched.ToArray()));
+        Assert.True(result.IsDataDigestWhole);
+        Assert.Equal(0x100_3000UL, result.LaunchedBytes);
+        Assert.Equal(7u, result.Handle);
+        Assert.Same(RecordingSevCommands.Measurement, result.Measurement);
+    }
+
+    public static TheoryData<int> EveryStep() => [.. Enumerable.Range(0, EsTranscript.Length)];
+
+    [Theory]
+    [MemberData(nameof(EveryStep))]
+    public void Run_RefusedStep_StopsThereAndLeavesNothingPinned(int step)
+    {
+        RecordingSevCommands commands = new() { RefusedLine = step };
+        SevLaunch launch = new(commands, Input(SevGuestKind.SevEs, 5), Logger.None);
+
+        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(() => launch.Run(_memory, Pieces, owner: null));
+
+        Assert.Equal(EsTranscript[step], refused.Command);
+        Assert.Equal(EsTranscript.Take(step + 1), commands.Transcript);
+        launch.Dispose();
+        Assert.Empty(commands.Pinned);
+        Assert.All(commands.Transcript.Skip(step + 1), static line => Assert.StartsWith("UNREG_REGION", line, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Dispose_RefusedUnregister_StillTriesTheOthers()
+    {
+        RecordingSevCommands commands = new() { RefusesUnregister = true };
+        SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+        launch.Run(_memory, Pieces, owner: null);
+
+        launch.Dispose();
+        launch.Dispose();
+
+        Assert.Equal(2, commands.Transcript.Count(static line => line.StartsWith("UNREG_REGION", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Run_OwnerWithASecret_GetsTheMeasurementFirstAndTheSecretIsInBeforeTheGuestRuns()
+    {
+        RecordingSevCommands commands = new();
+        TransportPacket packet = TransportPacket.Parse(new byte[TransportPacket.HeaderSize], new byte[64], "test");
+        Owner owner = new([new LaunchSecretDelivery(new Gpa(0x8000), packet)]);
+        using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+
+        launch.Run(_memory, Pieces, owner);
+
+        Assert.Same(RecordingSevCommands.Measurement, owner.Seen);
+        Assert.Equal(["LAUNCH_MEASURE", "LAUNCH_SECRET 0x8000 +0x40", "LAUNCH_FINISH"], commands.Transcript.TakeLast(3));
+    }
+
+    [Fact]
+    public void Run_OwnerWhoRefuses_NeverLetsTheGuestRun()
+    {
+        RecordingSevCommands commands = new();
+        Owner owner = new(null);
+        using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+
+        Assert.Throws<OperationCanceledException>(() => launch.Run(_memory, Pieces, owner));
+
+        Assert.Equal("LAUNCH_MEASURE", commands.Transcript[^1]);
+    }
+
+    [Theory]
+    [InlineData(SevMode.Sev, null, 1)]
+    [InlineData(SevMode.SevEs, null, 5)]
+    [InlineData(SevMode.Sev, 0x20u, 0x20)]
+    public void Input_WithoutOwner_IsThePolicyAlone(SevMode mode, uint? policy, uint expected)
+    {
+        SevLaunchInput input = SevLaunchInput.Read(
+            new SevConfig { Mode = mode, Policy = policy is uint value ? new SevPolicy(value) : null });
+
+        Assert.Equal(new SevPolicy(expected), input.Start.Policy);
+        Assert.True(input.Start.OwnerCertificate.IsEmpty && input.Start.Session.IsEmpty);
+    }
+
+    [Theory]
+    [InlineData(SevMode.Sev, 5u, "--sev: policy: 0x00000005 has bit 2 (ES), which needs mode sev-es")]
+    [InlineData(SevMode.SevEs, 1u, "--sev: policy: 0x00000001 lacks bit 2 (ES), which mode sev-es needs")]
+    [InlineData(SevMode.Sev, 0x41u, "--sev: policy: 0x00000041: Bits 6 to 15 are reserved and must be zero, here they are 0x1")]
+    public void Input_BadPolicy_IsRefused(SevMode mode, uint policy, string message) => Assert.Equal(
+        message,
+        Assert.Throws<InvalidInputException>(
+            () => SevLaunchInput.Read(new SevConfig { Mode = mode, Policy = new SevPolicy(policy) })).Message);
+
+    [Fact]
+    public void Input_CertificateWithoutSession_IsRefused()
+    {
+        InvalidInputException error = Assert.Throws<InvalidInputException>(
+            () => SevLaunchInput.Read(new SevConfig { Mode = SevMode.Sev, OwnerCertificatePath = "/nowhere" }));
+
+        Assert.Equal("session-file", error.Field);
+    }
+
+    private static SevLaunchInput Input(SevGuestKind kind, uint policy) =>
+        new(kind, new LaunchStartRequest(new SevPolicy(policy), default, default));
+
+    private sealed class Owner(IReadOnlyList<LaunchSecretDelivery>? secrets) : ILaunchOwner
+    {
+        public LaunchMeasurement? Seen { get; private set; }
+
+        public IReadOnlyList<LaunchSecretDelivery> Approve(LaunchMeasurement measurement, SevPolicy policy)
+        {
+            Seen = measurement;
+            return secrets ?? throw new OperationCanceledException("The owner refuses.");
+        }
+    }
+}
