@@ -268,14 +268,15 @@ public sealed partial class SoftwareSevGuest : ISevCommands, IDisposable
         _registration = null;
     }
 
-    /// <summary>LAUNCH_MEASURE with a given nonce: for vectors that come with one.</summary>
+    /// <summary>LAUNCH_MEASURE with a given nonce, and if need be a given digest: for vectors that come with them.</summary>
     /// <param name="nonce">The nonce, 16 bytes.</param>
-    internal LaunchMeasurement LaunchMeasureWith(ReadOnlySpan<byte> nonce)
+    /// <param name="digest">The launch digest, 32 bytes; empty for the launch's own.</param>
+    internal LaunchMeasurement LaunchMeasureWith(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> digest = default)
     {
         RequireState("LAUNCH_MEASURE", SevGuestState.LaunchUpdate);
-        _launchDigest = _digest!.GetDigest();
+        _launchDigest = digest.IsEmpty ? _digest!.GetDigest() : digest.ToArray();
         _measure = Measurement.LaunchMeasure.Compute(_keys!.Tik, _psp.Read().Firmware, _policy, _launchDigest, nonce);
-        _digest.Dispose();
+        _digest!.Dispose();
         _digest = null;
         _state = SevGuestState.LaunchSecret;
         return LaunchMeasurement.Join(_measure, nonce);
