@@ -16,11 +16,14 @@ public static class Program
     public static int Main(string[] args)
     {
         StandardDescriptors.Fill();
+        Stream errorBytes = StandardError.Open();
+        TextWriter error = StandardError.OpenWriter(errorBytes);
+        Console.SetError(error);
         CliContext context = new()
         {
-            Output = StandardOutput.Open(),
-            Error = Console.Error,
-            ErrorBytes = Console.OpenStandardError(),
+            Output = new DescriptorStream(1, "the standard output"),
+            Error = error,
+            ErrorBytes = errorBytes,
             Environment = Environment.GetEnvironmentVariable,
             MachineRunner = new MachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),

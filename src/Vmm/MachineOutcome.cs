@@ -19,7 +19,8 @@ public sealed record MachineOutcome
     public required Exception? Failure { get; init; }
 
     /// <summary>Stopwatch time stamp of the first KVM_RUN, 0 when there was none.</summary>
-    public long FirstRunTimestamp => Vcpus.Where(static vcpu => vcpu.FirstRunTimestamp != 0).Select(static vcpu => vcpu.FirstRunTimestamp).DefaultIfEmpty().Min();
+    public long FirstRunTimestamp =>
+        Vcpus.Select(static vcpu => vcpu.FirstRunTimestamp).Where(static timestamp => timestamp != 0).DefaultIfEmpty().Min();
 
     /// <summary>Stopwatch time stamp when the last vCPU thread had ended.</summary>
     public required long EndedTimestamp { get; init; }

@@ -19,6 +19,9 @@ public static class VirtualMachineBuilder
     /// <summary>CPUID 0x8000001F EAX bit 1: SEV.</summary>
     private const uint SevFeature = 1 << 1;
 
+    /// <summary>How long the trial of a hypercall may take before the host counts as one that cannot.</summary>
+    private static readonly TimeSpan VmmcallDeadline = TimeSpan.FromSeconds(1);
+
     /// <summary>KVM_PIT_SPEAKER_DUMMY: KVM answers port 0x61, which Linux calibrates its clock by.</summary>
     private const uint PitSpeakerDummy = 1;
 
@@ -38,6 +41,7 @@ public static class VirtualMachineBuilder
         using var owned = new OwnedResources();
         CheckSupported(config);
         KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
+        CheckHypercalls(config, kvm);
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
         GuestLayout layout = CreateLayout(config, supported);
 
@@ -118,6 +122,23 @@ public static class VirtualMachineBuilder
             throw new HostLacksException(
                 $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, twice while it is written; the heap has {heap >> 20} MiB",
                 "give the guest less with --memory, or raise the heap with DOTNET_GCHeapHardLimit=0x20000000");
+        }
+    }
+
+    /// <summary>A guest that cannot make its hypercall would hang or die in the middle of its boot, without a word.</summary>
+    private static void CheckHypercalls(VmConfig config, KvmDevice kvm)
+    {
+        if (config.Sev.Mode != SevMode.Simulated)
+        {
+            return;
+        }
+
+        (VmmcallVerdict verdict, string detail) = VmmcallProbe.Run(kvm, VmmcallDeadline);
+        if (verdict != VmmcallVerdict.Works)
+        {
+            throw new HostLacksException(
+                $"--sev simulated: {detail}",
+                "kvmsev doctor tells more; scripts/lab.sh runs the guest on an emulated AMD host");
         }
     }
 

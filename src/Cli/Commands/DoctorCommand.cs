@@ -38,7 +38,8 @@ internal static class DoctorCommand
         string summary = Summarise(report);
         if (options.Json)
         {
-            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(DoctorDocument.For(report, summary), CliJsonContext.Default.DoctorDocument));
+            DoctorDocument document = DoctorDocument.For(report, summary);
+            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(document, CliJsonContext.Default.DoctorDocument));
             context.Write("\n");
         }
         else if (!options.Quiet)
@@ -61,7 +62,8 @@ internal static class DoctorCommand
 
     private static string Summarise(HostReport report)
     {
-        string usable = string.Join(", ", report.Modes.Where(static verdict => verdict.IsUsable).Select(static verdict => SevModeWords.WordFor(verdict.Mode)));
+        IEnumerable<ModeVerdict> usableModes = report.Modes.Where(static verdict => verdict.IsUsable);
+        string usable = string.Join(", ", usableModes.Select(static verdict => SevModeWords.WordFor(verdict.Mode)));
         return usable.Length == 0 ? "no mode can be run here" : $"modes that can be run here: {usable}";
     }
 

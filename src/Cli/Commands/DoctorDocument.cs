@@ -3,7 +3,8 @@ using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Cli.Commands;
 
-/// <summary>The JSON of <c>doctor --json</c>, schema <c>kvmsev.doctor/1</c>. The keys under <c>tests</c> are those of <c>snphost ok</c>.</summary>
+/// <summary>The JSON of <c>doctor --json</c>, schema <c>kvmsev.doctor/1</c>.</summary>
+/// <remarks>The keys under <c>tests</c> are those of <c>snphost ok</c>.</remarks>
 /// <param name="Schema">Name and version of the schema.</param>
 /// <param name="Tests">Every finding.</param>
 /// <param name="Failures">How many failed.</param>
@@ -23,10 +24,12 @@ internal sealed record DoctorDocument(
     /// <param name="summary">One sentence.</param>
     internal static DoctorDocument For(HostReport report, string summary) => new(
         "kvmsev.doctor/1",
-        [.. report.Checks.Select(static check => new Test(check.Name, WordFor(check.Status), check.Category, check.Description, check.Message, check.FixHint))],
+        [.. report.Checks.Select(Test.For)],
         report.Checks.Count(static check => check.Status == CheckStatus.Fail),
         report.Checks.Count(static check => check.Status == CheckStatus.Skip),
-        report.Modes.ToDictionary(static verdict => SevModeWords.WordFor(verdict.Mode), static verdict => new ModePart(verdict.IsUsable, verdict.Reason)),
+        report.Modes.ToDictionary(
+            static verdict => SevModeWords.WordFor(verdict.Mode),
+            static verdict => new ModePart(verdict.IsUsable, verdict.Reason)),
         summary);
 
     /// <summary>The word for a status.</summary>
@@ -52,7 +55,13 @@ internal sealed record DoctorDocument(
         string Category,
         string Description,
         string Message,
-        [property: System.Text.Json.Serialization.JsonPropertyName("fix_hint")] string? FixHint);
+        [property: System.Text.Json.Serialization.JsonPropertyName("fix_hint")] string? FixHint)
+    {
+        /// <summary>The finding for one check.</summary>
+        /// <param name="check">The check.</param>
+        internal static Test For(HostCheck check) =>
+            new(check.Name, WordFor(check.Status), check.Category, check.Description, check.Message, check.FixHint);
+    }
 
     /// <summary>Whether a mode can be run.</summary>
     /// <param name="Usable">Whether it can.</param>

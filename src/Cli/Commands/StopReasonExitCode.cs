@@ -10,8 +10,7 @@ internal static class StopReasonExitCode
     /// <exception cref="ArgumentOutOfRangeException">The reason has no exit code: somebody added one and forgot this table.</exception>
     /// <remarks>
     /// The debug-exit port follows QEMU's isa-debug-exit: guest code v is exit code (v &lt;&lt; 1 | 1) &amp; 0xff, which is never 0. Some
-    /// of these are other codes of the
-    /// program too (v = 16 gives 33); <c>--result</c> tells them apart.
+    /// of these are other codes of the program too (v = 16 gives 33); <c>--result</c> tells them apart.
     /// </remarks>
     internal static int For(VmResult result) => result.Reason switch
     {

@@ -5,15 +5,12 @@ namespace KvmSevVmm.Cli.Output;
 
 /// <summary>
 /// A file that the program was asked to write: opened early, so that a bad path is known before any work is done, and put in place whole by
-/// <see cref="Commit"/>.
-/// Disposing without it leaves whatever stood there untouched.
+/// <see cref="Commit"/>. Disposing without it leaves whatever stood there untouched.
 /// </summary>
 /// <remarks>
 /// The content goes to a hidden file beside the target, which a rename puts in its place; other programs never see half of it. Devices,
-/// FIFOs and descriptors
-/// (<c>/dev/fd/3</c>) cannot be replaced by a rename and are written directly, as is a file whose directory admits no new one. New files
-/// get mode 0600, a file that
-/// is replaced keeps its mode. <c>-</c> and <c>/dev/stdout</c> are the standard output.
+/// FIFOs and descriptors (<c>/dev/fd/3</c>) cannot be replaced by a rename and are written directly, as is a file whose directory admits no
+/// new one. New files get mode 0600, a file that is replaced keeps its mode. <c>-</c> and <c>/dev/stdout</c> are the standard output.
 /// </remarks>
 internal sealed class OutputFile : IDisposable
 {

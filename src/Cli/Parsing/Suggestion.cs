@@ -8,8 +8,7 @@ internal static class Suggestion
     /// <param name="candidates">What would have been understood; of equally near ones the first wins.</param>
     /// <remarks>
     /// Near enough is one edit for up to five characters, two for up to eight, then a third of the length; a word that one single candidate
-    /// starts or ends with
-    /// counts too (<c>snp</c> for <c>sev-snp</c>).
+    /// starts or ends with counts too (<c>snp</c> for <c>sev-snp</c>).
     /// </remarks>
     internal static string? Nearest(string word, IEnumerable<string> candidates)
     {

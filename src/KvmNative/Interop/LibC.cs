@@ -6,7 +6,7 @@ namespace KvmSevVmm.KvmNative.Interop;
 /// <remarks>Each returns what C returns; the error number is <see cref="Marshal.GetLastPInvokeError"/>, unless said otherwise.</remarks>
 internal static unsafe partial class LibC
 {
-    private const string Library = "libc";
+    private const string Library = "libc.so.6";
 
     /// <summary>ioctl(2) with an integer argument.</summary>
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]

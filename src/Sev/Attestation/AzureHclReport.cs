@@ -99,7 +99,8 @@ public sealed class AzureHclReport
             : new CheckResult(
                 Name,
                 CheckOutcome.Fail,
-                $"REPORT_DATA is {Convert.ToHexStringLower(Report.ReportData)}, the {Hash} of the run-time data {Convert.ToHexStringLower(hash)}");
+                $"REPORT_DATA is {Convert.ToHexStringLower(Report.ReportData)}, "
+                + $"the {Hash} of the run-time data {Convert.ToHexStringLower(hash)}");
     }
 
     private static uint RequireOneOf(ReadOnlySpan<byte> bytes, int offset, string input, string field, params ReadOnlySpan<uint> allowed)

@@ -43,7 +43,9 @@ public sealed class CertificateTable
     /// <summary>Reads a table.</summary>
     /// <param name="bytes">Entries and certificates.</param>
     /// <param name="input">What the bytes are, for messages.</param>
-    /// <exception cref="SevFormatException">There is no end, an entry stands there twice, or a certificate lies outside or in the entries.</exception>
+    /// <exception cref="SevFormatException">
+    /// There is no end, an entry stands there twice, or a certificate lies outside or in the entries.
+    /// </exception>
     public static CertificateTable Parse(ReadOnlySpan<byte> bytes, string input)
     {
         List<(Guid Id, uint Offset, uint Length)> heads = [];

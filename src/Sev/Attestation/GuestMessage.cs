@@ -52,7 +52,9 @@ public sealed record GuestMessage(
     /// <param name="bytes">Head and payload; after them there may be more of the page.</param>
     /// <param name="key">The message key (VMPCK), 32 bytes.</param>
     /// <param name="input">What the bytes are, for messages.</param>
-    /// <exception cref="SevFormatException">A field of the head is not what it must be, or the message was not made with the key.</exception>
+    /// <exception cref="SevFormatException">
+    /// A field of the head is not what it must be, or the message was not made with the key.
+    /// </exception>
     /// <exception cref="ArgumentException">The key has another length.</exception>
     public static GuestMessage Decrypt(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> key, string input)
     {
@@ -77,13 +79,15 @@ public sealed record GuestMessage(
             throw new SevFormatException(input, "message size", $"{size}, where {bytes.Length - HeaderSize} bytes follow the head");
         }
 
-        if (head[KeyIndexOffset] >= KeyCount || head[TagSize..TagField].ContainsAnyExcept((byte)0)
-            || head[ReservedOffset..KeyIndexOffset].ContainsAnyExcept((byte)0)
-            || head[(KeyIndexOffset + 1)..].ContainsAnyExcept((byte)0)
-            || head[(SequenceOffset + sizeof(ulong))..AuthenticatedOffset].ContainsAnyExcept((byte)0))
+        if (head[KeyIndexOffset] >= KeyCount)
         {
-            throw new SevFormatException(input, "key index", $"{head[KeyIndexOffset]} is not below {KeyCount}, or a reserved byte is not zero");
+            throw new SevFormatException(input, "key index", $"{head[KeyIndexOffset]} is not below {KeyCount}");
         }
+
+        RequireZero(head, TagSize, TagField, input);
+        RequireZero(head, SequenceOffset + sizeof(ulong), AuthenticatedOffset, input);
+        RequireZero(head, ReservedOffset, KeyIndexOffset, input);
+        RequireZero(head, KeyIndexOffset + 1, HeaderSize, input);
 
         ulong sequence = BinaryPrimitives.ReadUInt64LittleEndian(head[SequenceOffset..]);
         byte[] payload = new byte[size];
@@ -145,6 +149,14 @@ public sealed record GuestMessage(
         if (key.Length != KeySize)
         {
             throw new ArgumentException($"a message key has {KeySize} bytes, not {key.Length}", nameof(key));
+        }
+    }
+
+    private static void RequireZero(ReadOnlySpan<byte> head, int start, int end, string input)
+    {
+        if (head[start..end].ContainsAnyExcept((byte)0))
+        {
+            throw new SevFormatException(input, $"reserved at 0x{start:x}", $"the bytes up to 0x{end:x} are not zero");
         }
     }
 

@@ -3,7 +3,9 @@ using KvmSevVmm.Sev.Certificates;
 
 namespace KvmSevVmm.Sev.Attestation;
 
-/// <summary>An address at AMD's key distribution service. Nothing here opens a connection: the address is for whoever may. Immutable.</summary>
+/// <summary>
+/// An address at AMD's key distribution service. Nothing here opens a connection: the address is for whoever may. Immutable.
+/// </summary>
 /// <remarks>Source: AMD VCEK/VLEK certificate and KDS interface specification 57230.</remarks>
 public sealed class KdsUrl
 {
@@ -81,7 +83,12 @@ public sealed class KdsUrl
             throw new SevFormatException("KDS URL", "chip id", $"{chipId.Length} bytes are not {product}'s");
         }
 
-        return new KdsUrl(KdsResource.Certificate, SnpSigningKey.Vcek, product, chipId[..(isShort ? TurinIdSize : ChipIdSize)].ToArray(), tcb);
+        return new KdsUrl(
+            KdsResource.Certificate,
+            SnpSigningKey.Vcek,
+            product,
+            chipId[..(isShort ? TurinIdSize : ChipIdSize)].ToArray(),
+            tcb);
     }
 
     /// <summary>The address of a provider's certificate; the service gives it to that provider only.</summary>
@@ -118,7 +125,8 @@ public sealed class KdsUrl
             throw new SevFormatException(text, "KDS URL", "no URL");
         }
 
-        if (uri.Scheme != Uri.UriSchemeHttps || uri.Host != Host || !uri.IsDefaultPort || uri.UserInfo.Length > 0 || uri.Fragment.Length > 0)
+        bool isBare = uri.IsDefaultPort && uri.UserInfo.Length == 0 && uri.Fragment.Length == 0;
+        if (uri.Scheme != Uri.UriSchemeHttps || uri.Host != Host || !isBare)
         {
             throw new SevFormatException(text, "KDS URL", $"it does not start with https://{Host}/, or has a fragment");
         }
@@ -143,7 +151,9 @@ public sealed class KdsUrl
         TcbVersion tcb = ParseQuery(uri.Query, product, text);
         if (key == SnpSigningKey.Vlek)
         {
-            return path[4] == VlekName ? ForVlek(product, tcb) : throw new SevFormatException(text, "KDS URL path", $"\"{path[4]}\" is not \"cert\"");
+            return path[4] == VlekName
+                ? ForVlek(product, tcb)
+                : throw new SevFormatException(text, "KDS URL path", $"\"{path[4]}\" is not \"{VlekName}\"");
         }
 
         int digits = (product >= SevGeneration.Turin ? TurinIdSize : ChipIdSize) * 2;
@@ -190,7 +200,10 @@ public sealed class KdsUrl
             bool isWanted = index > 0 || hasFmc;
             if (numbers[index] is null == isWanted)
             {
-                throw new SevFormatException(text, "KDS URL query", $"{SplNames[index]} {(isWanted ? "is missing" : $"is none of {product}'s")}");
+                throw new SevFormatException(
+                    text,
+                    "KDS URL query",
+                    $"{SplNames[index]} {(isWanted ? "is missing" : $"is none of {product}'s")}");
             }
         }
 

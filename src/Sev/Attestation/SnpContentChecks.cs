@@ -8,7 +8,12 @@ internal static class SnpContentChecks
     internal static void Check(CheckList checks, SnpReport report, SnpReportExpectations expected)
     {
         CheckMeasurement(checks, report, expected.Measurements);
-        CheckBytes(checks, "report.report-data", report.ReportData, expected.ReportData, "the report may be an old one, or another guest's");
+        CheckBytes(
+            checks,
+            "report.report-data",
+            report.ReportData,
+            expected.ReportData,
+            "the report may be an old one, or another guest's");
         CheckBytes(checks, "report.host-data", report.HostData, expected.HostData, null);
         CheckNumber(checks, "report.vmpl", report.Vmpl, expected.Vmpl);
         CheckBytes(checks, "report.id-key-digest", report.IdKeyDigest, expected.IdKeyDigest, null);

@@ -36,7 +36,9 @@ public static class SnpProducts
         return family == Extended ? FromCpuid((byte)(family + (signature >> 20 & byte.MaxValue)), (byte)model) : null;
     }
 
-    /// <summary>The generation that a name in a certificate or URL belongs to: <c>Milan-B0</c>, <c>Genoa</c>, <c>Siena</c>; null if unknown.</summary>
+    /// <summary>
+    /// The generation that a name in a certificate or URL belongs to: <c>Milan-B0</c>, <c>Genoa</c>, <c>Siena</c>; null if unknown.
+    /// </summary>
     /// <param name="name">The name.</param>
     public static SevGeneration? FromName(string name)
     {

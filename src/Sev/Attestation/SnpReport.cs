@@ -100,7 +100,9 @@ public sealed class SnpReport
     /// <summary>The processor's stepping; 0 where the report does not name it.</summary>
     public byte CpuidStepping => _bytes[SnpReportLayout.CpuidStepping];
 
-    /// <summary>The generation that the processor's family and model stand for; null where the report does not say, or it is unknown.</summary>
+    /// <summary>
+    /// The generation that the processor's family and model stand for; null where the report does not say, or it is unknown.
+    /// </summary>
     public SevGeneration? Generation => HasCpuid ? SnpProducts.FromCpuid(CpuidFamily, CpuidModel) : null;
 
     /// <summary>The chip's id, 64 bytes, on Turin 8 and zeros; zeros where the host masks it.</summary>

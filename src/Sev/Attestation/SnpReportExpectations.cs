@@ -18,7 +18,9 @@ public sealed record SnpReportExpectations
     /// <summary>AMD's list of revoked certificates.</summary>
     public CertificateRevocationList? Revocations { get; init; }
 
-    /// <summary>The cloud provider whose VLEK is accepted, as its certificate names it; of no account for a VCEK.</summary>
+    /// <summary>
+    /// The cloud provider whose VLEK is accepted, as its certificate names it, with or without <c>CN=</c>; of no account for a VCEK.
+    /// </summary>
     public string? Provider { get; init; }
 
     /// <summary>The chip that the guest must run on, 64 bytes.</summary>
@@ -27,7 +29,9 @@ public sealed record SnpReportExpectations
     /// <summary>The launch digests that are accepted, 48 bytes each.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>>? Measurements { get; init; }
 
-    /// <summary>What the guest must have put into its request, 64 bytes: the nonce that makes the report fresh, a key of the guest's.</summary>
+    /// <summary>
+    /// What the guest must have put into its request, 64 bytes: the nonce that makes the report fresh, a key of the guest's.
+    /// </summary>
     public ReadOnlyMemory<byte>? ReportData { get; init; }
 
     /// <summary>What the host must have given at the launch, 32 bytes.</summary>

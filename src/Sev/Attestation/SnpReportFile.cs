@@ -25,7 +25,10 @@ public sealed record SnpReportFile(SnpReport Report, string Container, AzureHclR
             return ParseBytes(bytes, "hex", input);
         }
 
-        EncodedBlob blob = content.Length == SnpReport.Size ? new EncodedBlob(content.ToArray(), BlobEncoding.Raw) : EncodedBlob.DecodeAny(content);
+        // A raw report is taken as it is, even one that happens to be all base64 characters.
+        EncodedBlob blob = content.Length == SnpReport.Size
+            ? new EncodedBlob(content.ToArray(), BlobEncoding.Raw)
+            : EncodedBlob.DecodeAny(content);
         return ParseBytes(blob.Bytes, blob.EncodingName, input);
     }
 

@@ -80,7 +80,12 @@ public static class SnpReportVerifier
             return;
         }
 
-        TcbVersion certified = TcbVersion.Create(extensions.Fmc, extensions.BootLoader, extensions.Tee, extensions.Snp, extensions.Microcode);
+        TcbVersion certified = TcbVersion.Create(
+            extensions.Fmc,
+            extensions.BootLoader,
+            extensions.Tee,
+            extensions.Snp,
+            extensions.Microcode);
         bool isSame = certified.Layout == report.ReportedTcb.Layout && certified.ToString() == report.ReportedTcb.ToString();
         checks.Add(
             "endorsement.tcb",
@@ -130,7 +135,9 @@ public static class SnpReportVerifier
             return;
         }
 
-        checks.Add(Name, provider == expected, provider == expected ? $"\"{provider}\"" : $"\"{provider}\" instead of \"{expected}\"");
+        // AMD's certificates hold the name with CN= before it.
+        bool isSame = provider == expected || provider == "CN=" + expected;
+        checks.Add(Name, isSame, isSame ? $"\"{provider}\"" : $"\"{provider}\" instead of \"{expected}\"");
     }
 
     private static void CheckProduct(CheckList checks, SnpReport report, EndorsementExtensions extensions)

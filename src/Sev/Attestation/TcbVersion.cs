@@ -51,7 +51,10 @@ public readonly record struct TcbVersion(ulong Value, TcbLayout Layout)
             int index = Array.FindIndex(Names, name => name.Equals(halves[0], StringComparison.OrdinalIgnoreCase));
             if (index < 0)
             {
-                throw new SevFormatException(text, "TCB version", $"\"{item}\" is none of {string.Join(", ", Names.Select(name => name + "=N"))}");
+                throw new SevFormatException(
+                    text,
+                    "TCB version",
+                    $"\"{item}\" is none of {string.Join(", ", Names.Select(name => name + "=N"))}");
             }
 
             if (halves.Length < 2 || !byte.TryParse(halves[1], NumberStyles.None, CultureInfo.InvariantCulture, out byte number))

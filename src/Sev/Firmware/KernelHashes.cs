@@ -15,7 +15,7 @@ public sealed record KernelHashes(ReadOnlyMemory<byte> KernelHash, ReadOnlyMemor
     /// <param name="commandLine">The command line without its final NUL, or null.</param>
     /// <exception cref="IOException">A stream cannot be read.</exception>
     public static KernelHashes Compute(Stream kernel, Stream? initrd, string? commandLine) =>
-        new(SHA256.HashData(kernel), initrd is null ? null : SHA256.HashData(initrd), commandLine ?? string.Empty);
+        new(SHA256.HashData(kernel), initrd is null ? (ReadOnlyMemory<byte>?)null : SHA256.HashData(initrd), commandLine ?? string.Empty);
 
     /// <summary>Hashes the files that a guest is booted with.</summary>
     /// <param name="kernelPath">The kernel.</param>

@@ -47,7 +47,9 @@ public sealed class OvmfFirmware
     /// <summary>Where the launch secret goes; null where the table does not say. Its size may be 0.</summary>
     public OvmfArea? SecretArea { get; }
 
-    /// <summary>Where processors other than the first start under SEV-ES and SEV-SNP, CS base and IP in one number; null if unknown.</summary>
+    /// <summary>
+    /// Where processors other than the first start under SEV-ES and SEV-SNP, CS base and IP in one number; null if unknown.
+    /// </summary>
     public uint? SevEsResetAddress { get; }
 
     /// <summary>The sections of the SEV-SNP metadata, in the order in which they are launched; empty where there are none.</summary>
@@ -74,7 +76,8 @@ public sealed class OvmfFirmware
     public static OvmfFirmware Read(string path)
     {
         using FileStream stream = File.OpenRead(path);
-        using MemoryStream content = new();
+        long promised = stream.CanSeek ? stream.Length : 0;
+        using MemoryStream content = new(promised <= MaximumSize ? (int)promised : throw MakeTooLarge(path));
         byte[] piece = new byte[1 << 16];
 
         // Counted while it comes: a device or a pipe promises no length.
@@ -83,11 +86,11 @@ public sealed class OvmfFirmware
             content.Write(piece, 0, count);
             if (content.Length > MaximumSize)
             {
-                throw new SevFormatException(path, "size", $"a firmware image has at most {MaximumSize} bytes");
+                throw MakeTooLarge(path);
             }
         }
 
-        return Parse(content.ToArray(), path);
+        return Parse(content.GetBuffer().AsMemory(0, (int)content.Length), path);
     }
 
     /// <summary>The hash area of an image that can check kernel, initrd and command line.</summary>
@@ -144,6 +147,8 @@ public sealed class OvmfFirmware
 
         return SnpSections;
     }
+
+    private static SevFormatException MakeTooLarge(string path) => new(path, "size", $"a firmware image has at most {MaximumSize} bytes");
 
     private string? FindHashAreaProblem()
     {

@@ -90,7 +90,9 @@ internal static class OvmfTableReader
         return numbers;
     }
 
-    /// <summary>Reads the SEV-SNP metadata: "ASEV", length u32, version u32, count u32, then count of {gpa, size, type}, each u32.</summary>
+    /// <summary>
+    /// Reads the SEV-SNP metadata: "ASEV", length u32, version u32, count u32, then count of {gpa, size, type}, each u32.
+    /// </summary>
     /// <param name="image">The firmware image.</param>
     /// <param name="offsetFromEnd">Where the metadata starts, in bytes from the end of the image.</param>
     /// <param name="input">The image's name, for messages.</param>
@@ -145,5 +147,6 @@ internal static class OvmfTableReader
     // GUIDs are mixed-endian, as UEFI writes them; that is also how .NET reads them.
     private static Guid ReadId(ReadOnlySpan<byte> bytes, int end) => new(bytes[(end - GuidSize)..end]);
 
-    private static int ReadLength(ReadOnlySpan<byte> bytes, int end) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[(end - EntryOverhead)..]);
+    private static int ReadLength(ReadOnlySpan<byte> bytes, int end) =>
+        BinaryPrimitives.ReadUInt16LittleEndian(bytes[(end - EntryOverhead)..]);
 }

@@ -88,13 +88,17 @@ public sealed class SevHashTable : IEquatable<SevHashTable>
 
     /// <summary>Where the table stands in guest memory.</summary>
     /// <param name="firmware">The firmware that shall check the hashes.</param>
-    /// <exception cref="SevFormatException">The firmware has no hash area, one of size 0 or a too small one, and would ignore the hashes.</exception>
+    /// <exception cref="SevFormatException">
+    /// The firmware has no hash area, one of size 0 or a too small one, and would ignore the hashes.
+    /// </exception>
     public static ulong GetGpa(OvmfFirmware firmware) => firmware.RequireHashArea().Base;
 
     /// <summary>The page with the table that SEV-SNP launches in place of the firmware's section for kernel hashes.</summary>
     /// <param name="firmware">The firmware that shall check the hashes.</param>
     /// <returns>The page, 4096 bytes, zero around the table.</returns>
-    /// <exception cref="SevFormatException">The firmware has no hash area or no section of that kind, or the area lies elsewhere.</exception>
+    /// <exception cref="SevFormatException">
+    /// The firmware has no hash area or no section of that kind, or the area lies elsewhere.
+    /// </exception>
     public byte[] ToPage(OvmfFirmware firmware)
     {
         OvmfArea area = firmware.RequireHashArea();
@@ -128,7 +132,8 @@ public sealed class SevHashTable : IEquatable<SevHashTable>
     public override bool Equals(object? obj) => Equals(obj as SevHashTable);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => BinaryPrimitives.ReadInt32LittleEndian(KernelHash) ^ BinaryPrimitives.ReadInt32LittleEndian(CommandLineHash);
+    public override int GetHashCode() =>
+        BinaryPrimitives.ReadInt32LittleEndian(KernelHash) ^ BinaryPrimitives.ReadInt32LittleEndian(CommandLineHash);
 
     private static int GetOffset(int entry) => HeadSize + (entry * EntrySize);
 

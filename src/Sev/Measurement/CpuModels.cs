@@ -15,7 +15,9 @@ public static class CpuModels
         new CpuModel("EPYC-Turin", 26, 0, 0),
     ];
 
-    /// <summary>The model with that name: <c>EPYC-Milan</c>, also with a version, <c>EPYC-v4</c> and <c>EPYC-IBPB</c>; null if unknown.</summary>
+    /// <summary>
+    /// The model with that name: <c>EPYC-Milan</c>, also with a version, <c>EPYC-v4</c> and <c>EPYC-IBPB</c>; null if unknown.
+    /// </summary>
     /// <param name="name">The name, in any case.</param>
     public static CpuModel? Find(string name)
     {

@@ -1,5 +1,3 @@
-using KvmSevVmm.Sev.Firmware;
-
 namespace KvmSevVmm.Sev.Measurement;
 
 /// <summary>The ways in which hash tables are known to come out different.</summary>
@@ -19,8 +17,12 @@ internal static class HashTableVariants
             new HashTableVariant(kernel.ToTable(), []),
             new HashTableVariant(null, ["no kernel hashes (kernel-hashes=off, or no -kernel)"]),
             new HashTableVariant(kernel.ToTable(withFinalNul: false), ["the command line hashed without its final NUL"]),
-            new HashTableVariant((kernel with { CommandLine = kernel.CommandLine + "\n" }).ToTable(), ["a newline at the end of the command line"]),
-            new HashTableVariant((kernel with { CommandLine = kernel.CommandLine + " " }).ToTable(), ["a space at the end of the command line"]),
+            new HashTableVariant(
+                (kernel with { CommandLine = kernel.CommandLine + "\n" }).ToTable(),
+                ["a newline at the end of the command line"]),
+            new HashTableVariant(
+                (kernel with { CommandLine = kernel.CommandLine + " " }).ToTable(),
+                ["a space at the end of the command line"]),
         ];
         if (trimmed != kernel.CommandLine)
         {

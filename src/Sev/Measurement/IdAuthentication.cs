@@ -99,7 +99,9 @@ public sealed class IdAuthentication
         if (blockSignature.Length != AmdEcdsaSignature.FieldSize
             || (authorKey is not null && idKeySignature.Length != AmdEcdsaSignature.FieldSize))
         {
-            throw new ArgumentException($"signatures of {blockSignature.Length} and {idKeySignature.Length} bytes, not 512", nameof(blockSignature));
+            throw new ArgumentException(
+                $"signatures of {blockSignature.Length} and {idKeySignature.Length} bytes, not 512",
+                nameof(blockSignature));
         }
 
         byte[] bytes = new byte[Size];
@@ -138,7 +140,10 @@ public sealed class IdAuthentication
         {
             if (parsed.AuthorKeyAlgorithm != EcdsaP384Sha384)
             {
-                throw new SevFormatException(input, "author key algorithm", $"{parsed.AuthorKeyAlgorithm} is not 1 (ECDSA P-384 with SHA-384)");
+                throw new SevFormatException(
+                    input,
+                    "author key algorithm",
+                    $"{parsed.AuthorKeyAlgorithm} is not 1 (ECDSA P-384 with SHA-384)");
             }
 
             RequireKey(parsed.AuthorKey, input, "author key");

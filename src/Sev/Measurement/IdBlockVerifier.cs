@@ -12,7 +12,10 @@ public static class IdBlockVerifier
     /// <param name="isAuthorKeyWanted">Whether the launch will ask for the author key (AUTHOR_KEY_EN).</param>
     /// <param name="launchDigest">The launch digest that the guest will have, 48 bytes; empty if it is not known.</param>
     /// <param name="policy">The policy that the guest will have; null if it is not known.</param>
-    /// <returns><c>id-block.launch-digest</c>, <c>id-block.policy</c>, <c>id-block.signature</c>, <c>id-key.signature</c>, in the firmware's order.</returns>
+    /// <returns>
+    /// <c>id-block.launch-digest</c>, <c>id-block.policy</c>, <c>id-block.signature</c>, <c>id-key.signature</c>, in the firmware's
+    /// order.
+    /// </returns>
     public static VerificationReport Verify(
         IdBlock block,
         IdAuthentication authentication,

@@ -45,20 +45,12 @@ public static class LaunchDigests
 
         if (inputs.Vmsas is { } given)
         {
-            ReadOnlyMemory<byte> wrong = given.FirstOrDefault(page => page.Length != Vmsa.Size);
-            return given.Count is > 0 and <= LaunchInputs.MaximumVcpuCount && given.All(page => page.Length == Vmsa.Size)
-                ? given
-                : throw new SevFormatException("VMSA", "size", $"{given.Count} pages, one of them {wrong.Length} bytes instead of {Vmsa.Size}");
+            RequireVcpuCount(given.Count);
+            int wrong = given.Select(page => page.Length).FirstOrDefault(length => length != Vmsa.Size, Vmsa.Size);
+            return wrong == Vmsa.Size ? given : throw new SevFormatException("VMSA", "size", $"{wrong} bytes instead of {Vmsa.Size}");
         }
 
-        if (inputs.VcpuCount is < 1 or > LaunchInputs.MaximumVcpuCount)
-        {
-            throw new SevFormatException(
-                inputs.VcpuCount.ToString(CultureInfo.InvariantCulture),
-                "vCPU count",
-                $"it is not between 1 and {LaunchInputs.MaximumVcpuCount}");
-        }
-
+        RequireVcpuCount(inputs.VcpuCount);
         ReadOnlyMemory<byte>[] pages = new ReadOnlyMemory<byte>[inputs.VcpuCount];
         pages[0] = MakeVmsa(inputs, VmsaProfiles.ResetVector);
         if (pages.Length > 1)
@@ -71,6 +63,18 @@ public static class LaunchDigests
 
     internal static byte[] MakeVmsa(LaunchInputs inputs, uint startAddress) =>
         VmsaProfiles.Create(inputs.Profile, startAddress, inputs.CpuSignature, inputs.EffectiveSevFeatures).Page.ToArray();
+
+    internal static byte[] GetSnpFirmware(LaunchInputs inputs)
+    {
+        if (inputs.FirmwareDigest is not { } known)
+        {
+            return ComputeSnpFirmware(inputs.Firmware);
+        }
+
+        return known.Length == SnpLaunchDigest.Size
+            ? known.ToArray()
+            : throw new SevFormatException("firmware digest", "size", $"{known.Length} bytes instead of {SnpLaunchDigest.Size}");
+    }
 
     internal static void UpdateFirmware(SnpLaunchDigest digest, OvmfFirmware firmware)
     {
@@ -110,7 +114,10 @@ public static class LaunchDigests
     {
         if (firmware.Image.Length % SevLaunchDigest.Granularity != 0)
         {
-            throw new SevFormatException(firmware.Input, "size", $"{firmware.Image.Length} bytes are no multiple of {SevLaunchDigest.Granularity}");
+            throw new SevFormatException(
+                firmware.Input,
+                "size",
+                $"{firmware.Image.Length} bytes are no multiple of {SevLaunchDigest.Granularity}");
         }
 
         // Asked first: a firmware that would ignore the hashes is refused before anything else.
@@ -123,6 +130,17 @@ public static class LaunchDigests
     }
 
     internal static string LabelVmsa(int vcpu) => string.Create(CultureInfo.InvariantCulture, $"VMSA of vCPU {vcpu}");
+
+    private static void RequireVcpuCount(int count)
+    {
+        if (count is < 1 or > LaunchInputs.MaximumVcpuCount)
+        {
+            throw new SevFormatException(
+                count.ToString(CultureInfo.InvariantCulture),
+                "vCPU count",
+                $"it is not between 1 and {LaunchInputs.MaximumVcpuCount}");
+        }
+    }
 
     private static void UpdateSection(SnpLaunchDigest digest, SnpSection section, VmsaProfile profile)
     {
@@ -139,19 +157,14 @@ public static class LaunchDigests
     private static byte[] ComputeSnp(LaunchInputs inputs, ICollection<MeasuredStep>? trace, IProgress<long>? progress)
     {
         SnpLaunchDigest digest;
-        if (inputs.FirmwareDigest is { } known)
-        {
-            if (known.Length != SnpLaunchDigest.Size)
-            {
-                throw new SevFormatException("firmware digest", "size", $"{known.Length} bytes instead of {SnpLaunchDigest.Size}");
-            }
-
-            digest = new SnpLaunchDigest(known.Span) { Trace = trace, Progress = progress };
-        }
-        else
+        if (inputs.FirmwareDigest is null)
         {
             digest = new SnpLaunchDigest { Trace = trace, Progress = progress };
             UpdateFirmware(digest, inputs.Firmware);
+        }
+        else
+        {
+            digest = new SnpLaunchDigest(GetSnpFirmware(inputs)) { Trace = trace, Progress = progress };
         }
 
         UpdateSections(digest, inputs.Firmware, inputs.Kernel?.ToTable(), inputs.Profile);

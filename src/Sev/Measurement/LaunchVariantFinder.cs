@@ -1,19 +1,19 @@
-using System.Security.Cryptography;
-using KvmSevVmm.Sev.Firmware;
-
 namespace KvmSevVmm.Sev.Measurement;
 
 /// <summary>
 /// Answers "my measurement differs": tries the variants of a launch that are known to happen, and names the one that fits. Variants
 /// combine; the one with the fewest differences wins.
 /// </summary>
-public sealed class LaunchVariantFinder
+public sealed class LaunchVariantFinder : IDisposable
 {
     /// <summary>As many vCPUs are tried.</summary>
     public const int MaximumVcpuCount = 512;
 
     private readonly LaunchInputs _inputs;
     private readonly Func<ReadOnlySpan<byte>, bool> _isWanted;
+    private readonly Dictionary<HashTableVariant, SevLaunchDigest> _sevStarts = [];
+    private readonly Dictionary<(HashTableVariant Table, VmsaProfile Profile), byte[]> _snpStarts = [];
+    private byte[]? _snpFirmware;
     private LaunchVariant? _best;
 
     private LaunchVariantFinder(LaunchInputs inputs, Func<ReadOnlySpan<byte>, bool> isWanted)
@@ -32,90 +32,121 @@ public sealed class LaunchVariantFinder
 
     /// <summary>Looks for the launch whose digest satisfies a condition, such as giving the right measurement with a TIK.</summary>
     /// <param name="inputs">The launch that was expected to.</param>
-    /// <param name="isWanted">The condition; it is asked some hundred thousand times.</param>
+    /// <param name="isWanted">The condition; it may be asked some hundred thousand times.</param>
     /// <returns>The variant with the fewest differences; null when none of the known ones fits.</returns>
     /// <exception cref="SevFormatException">The inputs cannot be launched at all.</exception>
     public static LaunchVariant? Find(LaunchInputs inputs, Func<ReadOnlySpan<byte>, bool> isWanted)
     {
-        LaunchVariantFinder finder = new(inputs, isWanted);
-        if (inputs.Mode == LaunchMode.Snp)
-        {
-            finder.SearchSnp();
-        }
-        else
-        {
-            finder.SearchSev();
-        }
-
+        using LaunchVariantFinder finder = new(inputs, isWanted);
+        finder.Search();
         return finder._best;
     }
 
-    private void SearchSnp()
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        byte[] firmware = _inputs.FirmwareDigest?.ToArray() ?? LaunchDigests.ComputeSnpFirmware(_inputs.Firmware);
-        if (firmware.Length != SnpLaunchDigest.Size)
+        foreach (SevLaunchDigest start in _sevStarts.Values)
         {
-            throw new SevFormatException("firmware digest", "size", $"{firmware.Length} bytes instead of {SnpLaunchDigest.Size}");
+            start.Dispose();
+        }
+    }
+
+    private void Search()
+    {
+        // Without a VMSA the guest is a SEV guest. Fewest differences first, so that the search can end early.
+        List<VmsaVariant?> states = [.. VmsaVariants.List(_inputs)];
+        if (_inputs.Mode != LaunchMode.Snp)
+        {
+            states.Insert(0, null);
         }
 
+        List<(HashTableVariant Table, VmsaVariant? State, List<string> Differences)> candidates = [];
         foreach (HashTableVariant table in HashTableVariants.List(_inputs))
         {
-            foreach (IGrouping<VmsaProfile, VmsaVariant> group in VmsaVariants.List(_inputs).GroupBy(variant => variant.Profile))
-            {
-                SnpLaunchDigest sections = new(firmware);
-                LaunchDigests.UpdateSections(sections, _inputs.Firmware, table.Table, group.Key);
-                foreach (VmsaVariant variant in group)
-                {
-                    SearchVcpuCounts(sections.Digest, [.. table.Differences, .. variant.Differences], variant);
-                }
-            }
+            candidates.AddRange(states.Select(state => (table, state, Describe(table, state))));
         }
-    }
 
-    private void SearchVcpuCounts(ReadOnlySpan<byte> start, List<string> differences, VmsaVariant variant)
-    {
-        SnpLaunchDigest digest = new(start);
-        foreach ((int count, byte[] hash) in variant.Enumerate(SnpLaunchDigest.HashVmsa))
+        foreach ((HashTableVariant table, VmsaVariant? state, List<string> differences) in candidates.OrderBy(one => one.Differences.Count))
         {
-            digest.Update(SnpPageType.Vmsa, SnpLaunchDigest.VmsaGpa, hash, string.Empty);
-            Offer(digest.Digest, differences, count, variant.GivenCount);
+            if (_best is not null && differences.Count >= _best.Differences.Count)
+            {
+                return;
+            }
+
+            if (state is null)
+            {
+                Offer(StartSev(table).GetDigest(), differences, 0, 0);
+            }
+            else if (_inputs.Mode == LaunchMode.Snp)
+            {
+                TrySnp(table, state, differences);
+            }
+            else
+            {
+                TryEncryptedState(table, state, differences);
+            }
         }
     }
 
-    private void SearchSev()
+    private List<string> Describe(HashTableVariant table, VmsaVariant? state)
     {
-        foreach (HashTableVariant table in HashTableVariants.List(_inputs))
+        List<string> differences = [.. table.Differences, .. state?.Differences ?? []];
+        if (state is null && _inputs.Mode == LaunchMode.SevEs)
         {
-            using SevLaunchDigest plain = new();
-            LaunchDigests.UpdateSev(plain, _inputs.Firmware, table.Table);
-            List<string> differences = [.. table.Differences];
-            if (_inputs.Mode != LaunchMode.Sev)
-            {
-                differences.Add("SEV instead of SEV-ES: no VMSA is measured");
-            }
-
-            Offer(plain.GetDigest(), differences, 0, 0);
-            foreach (VmsaVariant variant in VmsaVariants.List(_inputs))
-            {
-                SearchEncryptedState(plain, table, variant);
-            }
+            differences.Add("SEV instead of SEV-ES: no VMSA is measured");
         }
-    }
-
-    private void SearchEncryptedState(SevLaunchDigest start, HashTableVariant table, VmsaVariant variant)
-    {
-        List<string> differences = [.. table.Differences, .. variant.Differences];
-        if (_inputs.Mode == LaunchMode.Sev)
+        else if (state is not null && _inputs.Mode == LaunchMode.Sev)
         {
             differences.Add("SEV-ES instead of SEV: VMSAs are measured");
         }
 
-        using SevLaunchDigest digest = start.Fork();
-        foreach ((int count, byte[] page) in variant.Enumerate(page => page.ToArray()))
+        return differences;
+    }
+
+    private void TrySnp(HashTableVariant table, VmsaVariant state, List<string> differences)
+    {
+        SnpLaunchDigest digest = new(StartSnp(table, state.Profile));
+        foreach ((int count, byte[] hash) in state.Enumerate(SnpLaunchDigest.HashVmsa))
+        {
+            digest.Update(SnpPageType.Vmsa, SnpLaunchDigest.VmsaGpa, hash, string.Empty);
+            Offer(digest.Digest, differences, count, state.GivenCount);
+        }
+    }
+
+    private void TryEncryptedState(HashTableVariant table, VmsaVariant state, List<string> differences)
+    {
+        using SevLaunchDigest digest = StartSev(table).Fork();
+        foreach ((int count, byte[] page) in state.Enumerate(page => page.ToArray()))
         {
             digest.UpdateVmsa(page, string.Empty);
-            Offer(digest.GetDigest(), differences, count, variant.GivenCount);
+            Offer(digest.GetDigest(), differences, count, state.GivenCount);
         }
+    }
+
+    private SevLaunchDigest StartSev(HashTableVariant table)
+    {
+        if (!_sevStarts.TryGetValue(table, out SevLaunchDigest? start))
+        {
+            start = new SevLaunchDigest();
+            _sevStarts[table] = start;
+            LaunchDigests.UpdateSev(start, _inputs.Firmware, table.Table);
+        }
+
+        return start;
+    }
+
+    private byte[] StartSnp(HashTableVariant table, VmsaProfile profile)
+    {
+        if (!_snpStarts.TryGetValue((table, profile), out byte[]? start))
+        {
+            _snpFirmware ??= LaunchDigests.GetSnpFirmware(_inputs);
+            SnpLaunchDigest digest = new(_snpFirmware);
+            LaunchDigests.UpdateSections(digest, _inputs.Firmware, table.Table, profile);
+            start = digest.Digest.ToArray();
+            _snpStarts[(table, profile)] = start;
+        }
+
+        return start;
     }
 
     private void Offer(ReadOnlySpan<byte> digest, List<string> differences, int count, int givenCount)

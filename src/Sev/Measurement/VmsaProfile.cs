@@ -1,6 +1,8 @@
 namespace KvmSevVmm.Sev.Measurement;
 
-/// <summary>Whose hand a launch shows: each monitor, and each way of Linux to make a guest, leaves its own registers and page order.</summary>
+/// <summary>
+/// Whose hand a launch shows: each monitor, and each way of Linux to make a guest, leaves its own registers and page order.
+/// </summary>
 public enum VmsaProfile
 {
     /// <summary>QEMU with KVM_SEV_INIT or KVM_SEV_ES_INIT, or a host kernel before 6.10: MXCSR and FCW are 0.</summary>

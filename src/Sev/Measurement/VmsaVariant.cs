@@ -13,7 +13,9 @@ internal sealed record VmsaVariant(
     int GivenCount,
     IReadOnlyList<string> Differences)
 {
-    /// <summary>What is measured for one vCPU after the other: the count up to it, and its VMSA, turned into something else only once.</summary>
+    /// <summary>
+    /// What is measured for one vCPU after the other: the count up to it, and its VMSA, turned into something else only once.
+    /// </summary>
     internal IEnumerable<(int Count, byte[] Value)> Enumerate(Func<ReadOnlySpan<byte>, byte[]> convert)
     {
         yield return (1, convert(First.Span));

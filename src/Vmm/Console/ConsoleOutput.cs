@@ -15,7 +15,7 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
     public const int DefaultCapacity = 256 * 1024;
 
     private const int ChunkSize = 16 * 1024;
-    private static readonly TimeSpan GatherTime = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan GatherTime = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan DisposeTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Lock _startLock = new();

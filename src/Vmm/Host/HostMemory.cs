@@ -13,7 +13,7 @@ public static class HostMemory
         if (ReadTotal() is { } total && guestBytes > total)
         {
             throw new HostLacksException(
-                string.Create(CultureInfo.InvariantCulture, $"--memory: {guestBytes >> 20} MiB is more than this host has ({total >> 20} MiB)"),
+                $"--memory: {guestBytes >> 20} MiB is more than this host has ({total >> 20} MiB)",
                 "give the guest less with --memory");
         }
     }
@@ -30,7 +30,8 @@ public static class HostMemory
                 if (line.StartsWith(Field, StringComparison.Ordinal))
                 {
                     string kilobytes = line[Field.Length..].Replace("kB", string.Empty, StringComparison.Ordinal).Trim();
-                    return ulong.TryParse(kilobytes, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) ? value * 1024 : null;
+                    bool isNumber = ulong.TryParse(kilobytes, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value);
+                    return isNumber ? value * 1024 : null;
                 }
             }
         }

@@ -148,10 +148,12 @@ public static class VmmcallProbe
 
         public (VmmcallVerdict Verdict, string Detail) GetVerdict(bool isInTime) => (isInTime, _wasForwarded, _answer) switch
         {
-            (true, true, TestAnswer) => (VmmcallVerdict.Works, "VMMCALL reached user space as KVM_EXIT_HYPERCALL and its answer came back in RAX"),
+            (true, true, TestAnswer) =>
+                (VmmcallVerdict.Works, "VMMCALL reached user space as KVM_EXIT_HYPERCALL and its answer came back in RAX"),
             (false, _, _) => (VmmcallVerdict.Spins, "a guest that executes VMMCALL never comes back: KVM does not emulate it"),
             (true, _, null) => (VmmcallVerdict.Faults, $"a guest that executes VMMCALL ended with {_lastExit}"),
-            (true, _, _) => (VmmcallVerdict.NotForwarded, $"VMMCALL came back with {_answer} in AL, forwarded to user space: {_wasForwarded}"),
+            (true, _, _) =>
+                (VmmcallVerdict.NotForwarded, $"VMMCALL came back with {_answer} in AL, forwarded to user space: {_wasForwarded}"),
         };
 
         /// <summary>One exit.</summary>

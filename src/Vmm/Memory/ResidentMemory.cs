@@ -8,7 +8,9 @@ public static class ResidentMemory
     /// <summary>Peak resident bytes of this process, less the resident part of the guest's RAM.</summary>
     /// <param name="memory">The guest's RAM, still mapped.</param>
     /// <returns>Bytes, or null when /proc does not tell.</returns>
-    /// <remarks>The peak is VmHWM of /proc/self/status; a guest's pages stay resident until the end, so taking them off at the end is exact.</remarks>
+    /// <remarks>
+    /// The peak is VmHWM of /proc/self/status; a guest's pages stay resident until the end, so taking them off at the end is exact.
+    /// </remarks>
     public static ulong? MeasurePeakBesideGuest(GuestMemory memory)
     {
         try

@@ -25,7 +25,7 @@ public sealed class MapGpaRangeHandler
 
     /// <summary>Makes the handler of one machine.</summary>
     /// <param name="abi">How the third argument is read.</param>
-    /// <param name="isOffered">Whether the guest may make the call. KVM itself never looks at the feature bit before it forwards this one.</param>
+    /// <param name="isOffered">Whether the guest may make the call; KVM forwards it without a look at the feature bit.</param>
     /// <param name="tracker">Where accepted states are kept; a range outside its RAM is refused.</param>
     /// <param name="events">The event log, or null.</param>
     /// <param name="log">For refused calls.</param>
@@ -57,7 +57,8 @@ public sealed class MapGpaRangeHandler
         ulong pages = call.Arg1;
         ulong attributes = call.Arg2;
 
-        bool isAccepted = MapGpaRangeRequest.TryParse(gpa, pages, attributes, _abi, out MapGpaRangeRequest request, out MapGpaRangeError error);
+        bool isAccepted = MapGpaRangeRequest.TryParse(
+            gpa, pages, attributes, _abi, out MapGpaRangeRequest request, out MapGpaRangeError error);
         if (isAccepted && !_tracker.IsRam(request.Range))
         {
             isAccepted = false;
@@ -95,7 +96,11 @@ public sealed class MapGpaRangeHandler
         if (_log.MayWrite(LogEventLevel.Warning))
         {
             _log.Log.Warning(
-                "Rejected hypercall: GPA {Gpa}, {PageCount} pages, attributes {Attributes}: {Cause}", new Gpa(gpa), pages, attributes, MapGpaRangeRequest.Describe(error));
+                "Rejected hypercall: GPA {Gpa}, {PageCount} pages, attributes {Attributes}: {Cause}",
+                new Gpa(gpa),
+                pages,
+                attributes,
+                MapGpaRangeRequest.Describe(error));
         }
     }
 }

@@ -400,6 +400,15 @@ public sealed class RunCommandTests : IDisposable
     }
 
     [Fact]
+    public void Summary_OfACrash_HasTheReportLineByLine()
+    {
+        FakeMachine machine = new((config, _) =>
+            FakeMachine.Result(config, StopReason.Crash) with { CrashReport = "rax 0x0\n  0f 0b  ud2\e[31m" });
+
+        Assert.Equal(["kvmsev: rax 0x0", @"kvmsev:   0f 0b  ud2\x1b[31m"], Run(machine).ErrorLines[..^1]);
+    }
+
+    [Fact]
     public void Quiet_GoodEnd_SaysNothing() => Assert.Empty(Run(new FakeMachine(StopReason.PowerOff), "-q", "--sev", "simulated").Error);
 
     private static VmConfig Config => new() { Boot = new BootConfig("k", null, string.Empty) };
