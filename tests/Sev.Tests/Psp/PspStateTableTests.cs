@@ -1,4 +1,3 @@
-using KvmSevVmm.Sev.Certificates;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Psp;
 using Xunit;
