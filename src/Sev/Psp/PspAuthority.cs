@@ -32,7 +32,7 @@ public static class PspAuthority
     /// <summary>What results call a chain that ends at the model's root.</summary>
     public static string RootName => "kvmsev software PSP";
 
-    /// <summary>The model's ASK and ARK: its <c>ask_ark</c> file. Made once for each process; only its signatures differ between two.</summary>
+    /// <summary>The model's ASK and ARK: its <c>ask_ark</c> file. Made once for each process; only signatures differ between two.</summary>
     public static AskArk Certificates => BinaryCertificates.Value;
 
     /// <summary>AMD's root keys and the model's: for a verifier that was told in so many words to trust the model.</summary>

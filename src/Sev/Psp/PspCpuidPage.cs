@@ -7,8 +7,8 @@ namespace KvmSevVmm.Sev.Psp;
 /// real firmware compares every leaf with the processor; the model has none to compare with.
 /// </summary>
 /// <remarks>
-/// Source: AMD SNP ABI 56860, CPUID page: count u32, reserved u32, reserved u64, then 64 entries of EAX_IN, ECX_IN, XCR0_IN u64, XSS_IN u64,
-/// EAX, EBX, ECX, EDX, reserved u64. The bits are those that QEMU leaves out because the firmware refuses them.
+/// Source: AMD SNP ABI 56860, CPUID page: count u32, reserved u32, reserved u64, then 64 entries of EAX_IN, ECX_IN, XCR0_IN u64, XSS_IN
+/// u64, EAX, EBX, ECX, EDX, reserved u64. The bits are those that QEMU leaves out because the firmware refuses them.
 /// </remarks>
 internal static class PspCpuidPage
 {

@@ -70,7 +70,18 @@ internal sealed class PspDirectoryStore : PspStore
         }
     }
 
-    internal override PspState Load() => PspStateFile.Parse(File.ReadAllBytes(StatePath), StatePath);
+    internal override PspState Load()
+    {
+        byte[] content = File.ReadAllBytes(StatePath);
+        try
+        {
+            return PspStateFile.Parse(content, StatePath);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(content);
+        }
+    }
 
     internal override void Save(PspState state)
     {

@@ -3,7 +3,8 @@ using KvmSevVmm.Sev.Certificates;
 
 namespace KvmSevVmm.Sev.Psp;
 
-/// <summary>Makes a platform's keys and signs their certificates, as the firmware does at INIT, PEK_GEN, PDH_GEN and PEK_CERT_IMPORT.</summary>
+/// <summary>Makes a platform's keys and signs their certificates, as the firmware does at INIT, PEK_GEN, PDH_GEN,
+/// PEK_CERT_IMPORT.</summary>
 /// <param name="firmware">The version to note in the certificates.</param>
 internal sealed class PspIdentityFactory(SevFirmwareVersion firmware)
 {

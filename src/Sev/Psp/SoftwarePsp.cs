@@ -10,8 +10,9 @@ namespace KvmSevVmm.Sev.Psp;
 /// and real cryptography. It protects nothing: its secrets lie in this process and, if it is kept, in a file of its user.
 /// </summary>
 /// <remarks>
-/// <para>Its certificates end at <see cref="PspAuthority"/>, never at AMD. The platform stands as Linux leaves one after loading its driver:
-/// initialised. After <see cref="FactoryReset"/> or <see cref="Shutdown"/> the next command that needs it initialises it, as /dev/sev does.
+/// <para>Its certificates end at <see cref="PspAuthority"/>, never at AMD. The platform stands as Linux leaves one after loading its
+/// driver: initialised. After <see cref="FactoryReset"/> or <see cref="Shutdown"/> the next command that needs it initialises it, as
+/// /dev/sev does.
 /// </para>
 /// <para>Safe for several threads; the guests are not. Source: AMD SEV API 55766 and AMD's published firmware 1.55.25.</para>
 /// </remarks>
@@ -321,7 +322,7 @@ public sealed class SoftwarePsp : ISevPlatform, IDisposable
 
     private void RequireNoGuests(string command)
     {
-        if (_store.CountHandles() > 0)
+        if (_store.CountHandles() > 0 || Volatile.Read(ref _snpGuestCount) > 0)
         {
             throw PspFault.Kernel(command, "EBUSY (16)", "The platform has guests.");
         }

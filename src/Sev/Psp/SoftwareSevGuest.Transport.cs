@@ -14,9 +14,9 @@ public sealed partial class SoftwareSevGuest
 
     /// <inheritdoc/>
     /// <exception cref="SevCommandFailedException">
-    /// In this order: INVALID_GUEST_STATE except in RUNNING; POLICY_FAILURE under NOSEND; under SEV the target's chain is verified up to the
-    /// root (INVALID_LENGTH, INVALID_CERTIFICATE, BAD_SIGNATURE) and its API compared with the policy's (POLICY_FAILURE); under DOMAIN its
-    /// owner must be this platform's (POLICY_FAILURE); then the PDH's length and shape.
+    /// In this order: INVALID_GUEST_STATE except in RUNNING; POLICY_FAILURE under NOSEND; under SEV the target's chain is verified up to
+    /// the root (INVALID_LENGTH, INVALID_CERTIFICATE, BAD_SIGNATURE) and its API compared with the policy's (POLICY_FAILURE); under DOMAIN
+    /// its owner must be this platform's (POLICY_FAILURE); then the PDH's length and shape.
     /// </exception>
     public SendStartResult SendStart(in SendStartRequest request)
     {
@@ -63,7 +63,8 @@ public sealed partial class SoftwareSevGuest
 
     /// <inheritdoc/>
     /// <exception cref="SevCommandFailedException">
-    /// In this order: INVALID_GUEST_STATE except in SUPDATE; INVALID_LENGTH; INVALID_ADDRESS. EINVAL for what crosses a page, as Linux has it.
+    /// In this order: INVALID_GUEST_STATE except in SUPDATE; INVALID_LENGTH; INVALID_ADDRESS. EINVAL for what crosses a page, as Linux has
+    /// it.
     /// </exception>
     public TransportPacket SendUpdateData(in GuestPiece source)
     {

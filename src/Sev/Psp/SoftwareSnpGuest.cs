@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using KvmSevVmm.Sev.Attestation;
-using KvmSevVmm.Sev.Certificates;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
@@ -13,7 +12,7 @@ namespace KvmSevVmm.Sev.Psp;
 /// Guest memory is never encrypted, and there is no reverse map table: page states are tracked for the launch alone.
 /// </summary>
 /// <remarks>Source: AMD SNP ABI 56860 and AMD's published firmware 1.55.25; Linux for what it refuses itself.</remarks>
-public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
+public sealed partial class SoftwareSnpGuest : ISnpCommands, IDisposable
 {
     /// <summary>Bytes of GOSVW.</summary>
     public const int WorkaroundsSize = 16;
@@ -25,23 +24,11 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
     public const uint MaximumVmpl = 3;
 
     private const int KeyCount = 4;
-    private const byte CpuidFamily = 25;
-    private const byte CpuidModel = 1;
-    private const byte CpuidStepping = 1;
     private const uint CpuidSignature = 0x00A00F11;
     private const uint SecretsVersion = 3;
     private const int SecretsSignatureOffset = 0x08;
     private const int SecretsWorkaroundsOffset = 0x10;
     private const int SecretsKeysOffset = 0x20;
-    private const int ReportRequestSize = 0x60;
-    private const int ReportRequestVmplOffset = 0x40;
-
-    // Places in ID_AUTH; IdAuthentication.Parse refuses more than the firmware does.
-    private const int BlockSignatureOffset = 0x40;
-    private const int IdKeyOffset = 0x240;
-    private const int KeySignatureOffset = 0x680;
-    private const int AuthorKeyOffset = 0x880;
-    private const int CoordinateSize = 48;
 
     private readonly SoftwarePsp _psp;
     private readonly Func<IReadOnlyList<byte[]>> _vmsas;
@@ -54,7 +41,7 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
     private readonly ulong[] _messageCounts = new ulong[KeyCount];
     private readonly SnpLaunchDigest _digest = new();
     private SnpPolicy _policy;
-    private byte[] _idBlock = [];
+    private IdBlock? _idBlock;
     private byte[] _idKeyDigest = [];
     private byte[] _authorKeyDigest = [];
     private TcbVersion _launchTcb;
@@ -90,19 +77,20 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
 
     /// <inheritdoc/>
     /// <exception cref="SevCommandFailedException">
-    /// EINVAL for a second time, as Linux has it; POLICY_FAILURE for a policy without bit 17, with reserved bits, for a later ABI, or without
-    /// SMT on a platform that has it on.
+    /// EINVAL for a second time, as Linux has it; POLICY_FAILURE for a policy without bit 17, with reserved bits, for a later ABI, or
+    /// without SMT on a platform that has it on.
     /// </exception>
     public void LaunchStart(in SnpLaunchStartRequest request)
     {
         const string Command = "SNP_LAUNCH_START";
         RequireSnpGuest(Command);
-        if (_isStarted || request.GuestOsVisibleWorkarounds.Length is not (0 or WorkaroundsSize))
+        int workarounds = request.GuestOsVisibleWorkarounds.Length;
+        if (_isStarted || workarounds is not (0 or WorkaroundsSize))
         {
             throw PspFault.Kernel(
                 Command,
                 "EINVAL (22)",
-                _isStarted ? "It was issued before." : $"GOSVW has {WorkaroundsSize} bytes, not {request.GuestOsVisibleWorkarounds.Length}.");
+                _isStarted ? "It was issued before." : $"GOSVW has {WorkaroundsSize} bytes, not {workarounds}.");
         }
 
         PspState state = _psp.ReadInitialized();
@@ -166,7 +154,10 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
         if (!Enum.IsDefined(type) || source.Length == 0 || source.Length % SnpLaunchDigest.PageSize != 0
             || source.Gpa % SnpLaunchDigest.PageSize != 0 || unchecked(source.Gpa + (ulong)source.Length) < source.Gpa)
         {
-            throw PspFault.Kernel(Command, "EINVAL (22)", $"0x{source.Gpa:x} and {source.Length} bytes of type {(int)type} cannot be added.");
+            throw PspFault.Kernel(
+                Command,
+                "EINVAL (22)",
+                $"0x{source.Gpa:x} and {source.Length} bytes of type {(int)type} cannot be added.");
         }
 
         if (!_private.ContainsAll(source.Gpa, (ulong)source.Length) || _populated.Overlaps(source.Gpa, (ulong)source.Length))
@@ -184,9 +175,9 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
 
     /// <inheritdoc/>
     /// <exception cref="SevCommandFailedException">
-    /// INVALID_GUEST_STATE except in LAUNCH; for an ID block in this order: BAD_MEASUREMENT, POLICY_FAILURE, INVALID_PARAM (key algorithms),
-    /// BAD_SIGNATURE (ID key), BAD_SIGNATURE (author key). The save areas are measured before that and once more when the command is tried
-    /// again: a refused launch cannot be repaired.
+    /// INVALID_GUEST_STATE except in LAUNCH; for an ID block in this order: BAD_MEASUREMENT, POLICY_FAILURE, INVALID_PARAM (key
+    /// algorithms), BAD_SIGNATURE (ID key), BAD_SIGNATURE (author key). The save areas are measured before that and once more when the
+    /// command is tried again: a refused launch cannot be repaired.
     /// </exception>
     public void LaunchFinish(in SnpLaunchFinishRequest request)
     {
@@ -216,111 +207,16 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
 
         if (hasIdBlock)
         {
-            CheckIdBlock(Command, request);
+            IdBlock block = PspIdBlockCheck.Check(Command, request, _digest.Digest, _policy);
+            _idKeyDigest = PspIdBlockCheck.GetIdKeyDigest(request);
+            _authorKeyDigest = PspIdBlockCheck.GetAuthorKeyDigest(request);
+            _idBlock = block;
+            _hasAuthorKey = request.HasAuthorKey;
         }
 
         request.HostData.Span.CopyTo(_hostData);
         _isVcekDisabled = request.IsVcekDisabled;
         State = SnpGuestState.Running;
-    }
-
-    /// <summary>The report that the guest gets when it asks the firmware, signed by the VCEK.</summary>
-    /// <param name="reportData">What the guest wants repeated, 64 bytes or none.</param>
-    /// <param name="vmpl">The privilege level that asks, 0 to 3.</param>
-    /// <exception cref="SevCommandFailedException">
-    /// INVALID_GUEST_STATE except in RUNNING; INVALID_PARAM for another length or level; INVALID_KEY where the launch forbade the VCEK.
-    /// </exception>
-    public SnpReport GetReport(ReadOnlySpan<byte> reportData, uint vmpl)
-    {
-        const string Command = "SNP_GUEST_REQUEST";
-        RequireStarted(Command);
-        RequireState(Command, SnpGuestState.Running);
-        PspFault.Require(
-            reportData.Length is 0 or SnpReportLayout.ReportDataSize && vmpl <= MaximumVmpl,
-            Command,
-            PspStatus.InvalidParam,
-            $"report data of {reportData.Length} bytes for VMPL {vmpl}");
-        PspFault.Require(!_isVcekDisabled, Command, PspStatus.InvalidKey, "the launch forbade reports by the VCEK");
-        PspState state = _psp.Read();
-        IdBlock? block = _idBlock.Length == 0 ? null : IdBlock.Parse(_idBlock, "ID block");
-        using ECDsa vcek = SoftwarePsp.DeriveVcek(state).ToSigner();
-        return new SnpReportFields
-        {
-            GuestSvn = block?.GuestSvn ?? 0,
-            Policy = _policy,
-            FamilyId = block?.FamilyId.ToArray(),
-            ImageId = block?.ImageId.ToArray(),
-            Vmpl = vmpl,
-            CurrentTcb = state.Tcb,
-            PlatformInfo = new SnpPlatformInfo(state.IsSmtEnabled ? 1UL : 0),
-            HasAuthorKey = _hasAuthorKey,
-            SigningKey = SnpSigningKey.Vcek,
-            ReportData = reportData.ToArray(),
-            Measurement = _digest.Digest.ToArray(),
-            HostData = _hostData,
-            IdKeyDigest = _idKeyDigest,
-            AuthorKeyDigest = _authorKeyDigest,
-            ReportId = _reportId,
-            ReportedTcb = state.Tcb,
-            CpuidFamily = CpuidFamily,
-            CpuidModel = CpuidModel,
-            CpuidStepping = CpuidStepping,
-            ChipId = state.GetChipId(),
-            CommittedTcb = state.Tcb,
-            CurrentVersion = SoftwarePsp.GetSnpFirmware(state),
-            CommittedVersion = SoftwarePsp.GetSnpFirmware(state),
-            LaunchTcb = _launchTcb,
-        }.Sign(vcek);
-    }
-
-    /// <summary>SNP_GUEST_REQUEST: answers a message that the guest encrypted. The model answers MSG_REPORT_REQ alone.</summary>
-    /// <param name="request">The guest's message.</param>
-    /// <returns>The answer, encrypted with the same key.</returns>
-    /// <exception cref="SevCommandFailedException">
-    /// INVALID_GUEST_STATE except in RUNNING; INVALID_PARAM for a malformed head or another type; BAD_MEASUREMENT for a message that was not
-    /// made with the key; AEAD_OFLOW for a sequence number that is not the next.
-    /// </exception>
-    public byte[] Request(ReadOnlySpan<byte> request)
-    {
-        const string Command = "SNP_GUEST_REQUEST";
-        const int KeyIndexOffset = 0x3C;
-        RequireStarted(Command);
-        RequireState(Command, SnpGuestState.Running);
-        PspFault.Require(
-            request.Length >= GuestMessage.HeaderSize && request[KeyIndexOffset] < KeyCount,
-            Command,
-            PspStatus.InvalidParam,
-            "the message has no whole head, or names no key");
-        int index = request[KeyIndexOffset];
-        ReadOnlySpan<byte> key = _messageKeys.AsSpan(index * GuestMessage.KeySize, GuestMessage.KeySize);
-        GuestMessage message;
-        try
-        {
-            message = GuestMessage.Decrypt(request, key, "guest message");
-        }
-        catch (SevFormatException fault)
-        {
-            throw PspFault.Firmware(Command, fault.Field == "tag" ? PspStatus.BadMeasurement : PspStatus.InvalidParam, fault.Message);
-        }
-
-        PspFault.Require(
-            _messageCounts[index] < ulong.MaxValue - 1 && message.SequenceNumber == _messageCounts[index] + 1,
-            Command,
-            PspStatus.AeadOverflow,
-            $"the message has the number {message.SequenceNumber}, not {_messageCounts[index] + 1}");
-        PspFault.Require(
-            message.Type == GuestMessageType.ReportRequest && message.Payload.Length == ReportRequestSize,
-            Command,
-            PspStatus.InvalidParam,
-            $"message type {(int)message.Type} with {message.Payload.Length} bytes is no MSG_REPORT_REQ");
-        byte[] answer = new GuestMessage(
-            message.SequenceNumber + 1,
-            GuestMessageType.ReportResponse,
-            1,
-            message.KeyIndex,
-            AnswerReportRequest(message).ToBytes()).Encrypt(key);
-        _messageCounts[index] += 2;
-        return answer;
     }
 
     /// <summary>DECOMMISSION: wipes the guest's keys.</summary>
@@ -334,23 +230,6 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
         _isDisposed = true;
         CryptographicOperations.ZeroMemory(_messageKeys);
         State = SnpGuestState.Initialized;
-    }
-
-    private SnpReportResponse AnswerReportRequest(GuestMessage message)
-    {
-        ReadOnlySpan<byte> payload = message.Payload.Span;
-        uint vmpl = BinaryPrimitives.ReadUInt32LittleEndian(payload[ReportRequestVmplOffset..]);
-        bool isSound = vmpl >= message.KeyIndex && !payload[(ReportRequestVmplOffset + sizeof(uint))..].ContainsAnyExcept((byte)0);
-        try
-        {
-            return isSound
-                ? new SnpReportResponse(0, GetReport(payload[..ReportRequestVmplOffset], vmpl))
-                : new SnpReportResponse((uint)PspStatus.InvalidParam, null);
-        }
-        catch (SevCommandFailedException refusal) when (refusal.Status is { } status)
-        {
-            return new SnpReportResponse((uint)status, null);
-        }
     }
 
     private void AddPage(string command, ulong gpa, Span<byte> page, SnpLaunchPageType type)
@@ -386,62 +265,6 @@ public sealed class SoftwareSnpGuest : ISnpCommands, IDisposable
         _workarounds.CopyTo(page[SecretsWorkaroundsOffset..]);
         _messageKeys.CopyTo(page[SecretsKeysOffset..]);
     }
-
-    private void CheckIdBlock(string command, in SnpLaunchFinishRequest request)
-    {
-        const int AuthorAlgorithmOffset = 4;
-        IdBlock block;
-        try
-        {
-            block = IdBlock.Parse(request.IdBlock.Span, "ID block");
-        }
-        catch (SevFormatException fault)
-        {
-            throw PspFault.Firmware(command, PspStatus.InvalidParam, fault.Message);
-        }
-
-        ReadOnlySpan<byte> authentication = request.IdAuthentication.Span;
-        PspFault.Require(
-            block.LaunchDigest.SequenceEqual(_digest.Digest),
-            command,
-            PspStatus.BadMeasurement,
-            $"the ID block is for the launch digest {Convert.ToHexStringLower(block.LaunchDigest)}, "
-            + $"the guest's is {Convert.ToHexStringLower(_digest.Digest)}");
-        PspFault.Require(
-            block.Policy == _policy,
-            command,
-            PspStatus.PolicyFailure,
-            $"the ID block is for the policy {block.Policy}, the guest's is {_policy}");
-        uint idAlgorithm = BinaryPrimitives.ReadUInt32LittleEndian(authentication);
-        uint authorAlgorithm = BinaryPrimitives.ReadUInt32LittleEndian(authentication[AuthorAlgorithmOffset..]);
-        PspFault.Require(
-            idAlgorithm == IdAuthentication.EcdsaP384Sha384
-            && (!request.HasAuthorKey || authorAlgorithm == IdAuthentication.EcdsaP384Sha384),
-            command,
-            PspStatus.InvalidParam,
-            $"the key algorithms {idAlgorithm} and {authorAlgorithm} are not 1 (ECDSA P-384 with SHA-384)");
-        ReadOnlySpan<byte> idKey = authentication.Slice(IdKeyOffset, AmdEcKey.Size);
-        ReadOnlySpan<byte> authorKey = authentication.Slice(AuthorKeyOffset, AmdEcKey.Size);
-        PspFault.Require(
-            IsSigned(idKey, block.Bytes, authentication.Slice(BlockSignatureOffset, AmdEcdsaSignature.FieldSize)),
-            command,
-            PspStatus.BadSignature,
-            "the ID block is not signed by the ID key");
-        PspFault.Require(
-            !request.HasAuthorKey || IsSigned(authorKey, idKey, authentication.Slice(KeySignatureOffset, AmdEcdsaSignature.FieldSize)),
-            command,
-            PspStatus.BadSignature,
-            "the ID key is not signed by the author key");
-        _idBlock = block.Bytes.ToArray();
-        _idKeyDigest = SHA384.HashData(idKey);
-        _hasAuthorKey = request.HasAuthorKey;
-        _authorKeyDigest = request.HasAuthorKey ? SHA384.HashData(authorKey) : [];
-    }
-
-    private static bool IsSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature) =>
-        AmdEcKey.TryRead(key, out ECParameters signer, out _)
-        && AmdEcKey.GetCoordinateSize(signer.Curve) == CoordinateSize
-        && AmdEcdsaSignature.Verify(signer, data, HashAlgorithmName.SHA384, signature);
 
     private void RequireSnpGuest(string command)
     {

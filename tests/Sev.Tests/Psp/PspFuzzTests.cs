@@ -32,7 +32,8 @@ public sealed class PspFuzzTests
             ReadOnlySpan<byte> data = bytes.AsSpan(TransportPacket.HeaderSize);
             TransportPacket damaged = TransportPacket.Parse(bytes.AsSpan(0, TransportPacket.HeaderSize), data, "fuzz");
             int length = Math.Min(data.Length, target.Length);
-            PspStatus? status = PspHarness.StatusOf(() => harness.Guest.InjectSecret(damaged, new GuestPiece(0, 0, target.AsSpan(0, length))));
+            PspStatus? status = PspHarness.StatusOf(
+                () => harness.Guest.InjectSecret(damaged, new GuestPiece(0, 0, target.AsSpan(0, length))));
             Assert.Equal(bytes.AsSpan().SequenceEqual(valid), status == PspStatus.Success);
             Assert.NotNull(status);
         });
@@ -58,7 +59,11 @@ public sealed class PspFuzzTests
             PspStatus? status = PspHarness.StatusOf(() => guest.LaunchStart(new LaunchStartRequest(default, certificate, data)));
             Assert.Contains(
                 status,
-                (PspStatus?[])[PspStatus.Success, PspStatus.InvalidLength, PspStatus.InvalidCertificate, PspStatus.BadMeasurement, PspStatus.InvalidParam]);
+                (PspStatus?[])
+                [
+                    PspStatus.Success, PspStatus.InvalidLength, PspStatus.InvalidCertificate, PspStatus.BadMeasurement,
+                    PspStatus.InvalidParam,
+                ]);
         }
     }
 

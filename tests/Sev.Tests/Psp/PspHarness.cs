@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KvmSevVmm.Sev.Tests.Psp;
 
-/// <summary>A software platform and one guest, brought into the state that a test wants; commands with parameters that are all in order.</summary>
+/// <summary>A software platform and one guest, brought into the state that a test wants; commands with parameters in order.</summary>
 internal sealed class PspHarness : IDisposable
 {
     internal const ulong Gpa = 0x10_0000;

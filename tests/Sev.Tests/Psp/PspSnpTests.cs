@@ -188,6 +188,7 @@ public sealed class PspSnpTests : IDisposable
 
         Assert.Equal(expected, PspHarness.StatusOf(() => Start(policy)));
         Assert.Equal(expected == PspStatus.Success ? 1U : 0U, _psp.GetSnpStatus().GuestCount);
+        Assert.Equal(expected != PspStatus.Success, PspHarness.StatusOf(_psp.FactoryReset) == PspStatus.Success);
         _guest.Dispose();
         Assert.Equal(0U, _psp.GetSnpStatus().GuestCount);
     }

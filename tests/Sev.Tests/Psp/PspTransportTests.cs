@@ -90,7 +90,9 @@ public sealed class PspTransportTests
         ReceiveStartRequest request = new(sent.Policy, source.Psp.ExportPdh().Pdh, sent.Session);
 
         PspHarness.Refused(PspStatus.BadMeasurement, () => target.Guest.ReceiveStart(request with { Policy = new SevPolicy(1) }));
-        PspHarness.Refused(PspStatus.BadMeasurement, () => target.Guest.ReceiveStart(request with { SourcePdh = target.Psp.ExportPdh().Pdh }));
+        PspHarness.Refused(
+            PspStatus.BadMeasurement,
+            () => target.Guest.ReceiveStart(request with { SourcePdh = target.Psp.ExportPdh().Pdh }));
         PspHarness.Refused(PspStatus.InvalidLength, () => target.Guest.ReceiveStart(request with { Session = default }));
         PspHarness.Refused(PspStatus.InvalidLength, () => target.Guest.ReceiveStart(request with { SourcePdh = default }));
         PspHarness.Refused(
@@ -133,16 +135,22 @@ public sealed class PspTransportTests
         SendStartRequest good = new(chain.Pdh.Bytes.ToArray(), chain.ToPlatformChain(), chain.Authority!.ToBytes());
 
         SevCertificateChain unsigned = chain with { Cek = chain.Cek.WithoutSignatures() };
-        PspHarness.Refused(PspStatus.InvalidCertificate, () => source.Guest.SendStart(good with { PlatformChain = unsigned.ToPlatformChain() }));
+        PspHarness.Refused(
+            PspStatus.InvalidCertificate,
+            () => source.Guest.SendStart(good with { PlatformChain = unsigned.ToPlatformChain() }));
         PspHarness.Refused(PspStatus.InvalidLength, () => source.Guest.SendStart(good with { AmdChain = default }));
         PspHarness.Refused(PspStatus.InvalidLength, () => source.Guest.SendStart(good with { PlatformChain = default }));
         PspHarness.Refused(PspStatus.BadSignature, () => source.Guest.SendStart(good with { TargetPdh = Flip(good.TargetPdh, 0x014) }));
-        PspHarness.Refused(PspStatus.BadSignature, () => source.Guest.SendStart(good with { PlatformChain = Flip(good.PlatformChain, 0x014) }));
+        PspHarness.Refused(
+            PspStatus.BadSignature,
+            () => source.Guest.SendStart(good with { PlatformChain = Flip(good.PlatformChain, 0x014) }));
         PspHarness.Refused(
             PspStatus.BadSignature,
             () => source.Guest.SendStart(good with { PlatformChain = Flip(good.PlatformChain, (2 * SevCertificate.Size) + 0x014) }));
         PspHarness.Refused(PspStatus.BadSignature, () => source.Guest.SendStart(good with { AmdChain = Flip(good.AmdChain, 600) }));
-        PspHarness.Refused(PspStatus.InvalidCertificate, () => source.Guest.SendStart(good with { AmdChain = Flip(good.AmdChain, 1600 + 600) }));
+        PspHarness.Refused(
+            PspStatus.InvalidCertificate,
+            () => source.Guest.SendStart(good with { AmdChain = Flip(good.AmdChain, 1600 + 600) }));
         using TestPlatform stranger = TestPlatform.CreateLarge();
         PspHarness.Refused(
             PspStatus.InvalidCertificate,
@@ -171,7 +179,9 @@ public sealed class PspTransportTests
         source.GoTo(SevGuestState.Running);
         ReadOnlyMemory<byte> pdh = source.Psp.ExportPdh().Pdh;
 
-        PspHarness.Refused(PspStatus.InvalidCertificate, () => source.Guest.SendStart(new SendStartRequest(Flip(pdh, 0x014), default, default)));
+        PspHarness.Refused(
+            PspStatus.InvalidCertificate,
+            () => source.Guest.SendStart(new SendStartRequest(Flip(pdh, 0x014), default, default)));
         PspHarness.Refused(PspStatus.InvalidLength, () => source.Guest.SendStart(default));
         Assert.Null(source.Guest.Keys);
     }
@@ -185,7 +195,9 @@ public sealed class PspTransportTests
         PspHarness.Refused(PspStatus.InvalidLength, () => source.Guest.SendUpdateData(new GuestPiece(0, 0, new byte[8])));
         PspHarness.Refused(PspStatus.InvalidLength, () => source.Guest.SendUpdateData(new GuestPiece(0, 0, [])));
         PspHarness.Refused(PspStatus.InvalidAddress, () => source.Guest.SendUpdateData(new GuestPiece(1, 0, new byte[16])));
-        Assert.Null(Assert.Throws<SevCommandFailedException>(() => source.Guest.SendUpdateData(new GuestPiece(4080, 0, new byte[32]))).Status);
+        SevCommandFailedException refusal =
+            Assert.Throws<SevCommandFailedException>(() => source.Guest.SendUpdateData(new GuestPiece(4080, 0, new byte[32])));
+        Assert.Null(refusal.Status);
     }
 
     private static byte[] Flip(ReadOnlyMemory<byte> bytes, int offset)
