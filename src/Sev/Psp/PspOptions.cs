@@ -6,10 +6,10 @@ namespace KvmSevVmm.Sev.Psp;
 public sealed record PspOptions
 {
     /// <summary>
-    /// The seed that every key and nonce comes from, so that two runs agree; null to draw them from the system. Whoever knows the seed
+    /// The text that every key and nonce comes from, so that two runs agree; null to draw them from the system. Whoever knows the seed
     /// knows every secret. ECDSA and RSA-PSS signatures differ from run to run all the same: the BCL has no deterministic ones.
     /// </summary>
-    public ReadOnlyMemory<byte>? Seed { get; init; }
+    public string? Seed { get; init; }
 
     /// <summary>The version of the SEV firmware that is played.</summary>
     public SevFirmwareVersion Firmware { get; init; } = new(1, 55, 25);

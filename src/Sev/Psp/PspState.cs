@@ -21,7 +21,7 @@ internal sealed record PspState
     internal required ReadOnlyMemory<byte> ChipSecret { get; init; }
 
     /// <summary>The seed of a repeatable platform, or null.</summary>
-    internal required ReadOnlyMemory<byte>? Seed { get; init; }
+    internal required string? Seed { get; init; }
 
     /// <summary>How often something was drawn: each draw has a stream of its own.</summary>
     internal required ulong DrawCount { get; init; }
@@ -47,7 +47,7 @@ internal sealed record PspState
         {
             IsInitialized = true,
             ChipSecret = chipSecret,
-            Seed = options.Seed?.ToArray(),
+            Seed = options.Seed,
             DrawCount = 1,
             Firmware = options.Firmware,
             IsEncryptedStateConfigured = options.IsEncryptedStateConfigured,
@@ -73,16 +73,16 @@ internal sealed record PspState
         return OpenStream(Seed, "draw", DrawCount);
     }
 
-    private static IRandomSource OpenStream(ReadOnlyMemory<byte>? seed, string label, ulong number)
+    private static IRandomSource OpenStream(string? seed, string label, ulong number)
     {
-        if (seed is not { } known)
+        if (seed is null)
         {
             return SystemRandomSource.Instance;
         }
 
         byte[] name = [.. Encoding.ASCII.GetBytes(label), .. new byte[sizeof(ulong)]];
         BinaryPrimitives.WriteUInt64LittleEndian(name.AsSpan(name.Length - sizeof(ulong)), number);
-        return new SeededRandomSource(HMACSHA256.HashData(known.Span, name));
+        return new SeededRandomSource(HMACSHA256.HashData(Encoding.UTF8.GetBytes(seed), name));
     }
 
     private static PspKey DeriveKey(ReadOnlySpan<byte> chipSecret, string label) =>

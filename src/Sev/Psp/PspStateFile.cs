@@ -24,9 +24,9 @@ internal static class PspStateFile
             json.WriteString("format", Format);
             json.WriteBoolean("isInitialized", state.IsInitialized);
             WriteHex(json, "chipSecret", state.ChipSecret.Span);
-            if (state.Seed is { } seed)
+            if (state.Seed is not null)
             {
-                WriteHex(json, "seed", seed.Span);
+                json.WriteString("seed", state.Seed);
             }
 
             json.WriteNumber("drawCount", state.DrawCount);
@@ -82,7 +82,7 @@ internal static class PspStateFile
         {
             IsInitialized = GetFlag(root, "isInitialized", input),
             ChipSecret = chipSecret,
-            Seed = root.TryGetProperty("seed", out _) ? GetHex(root, "seed", null, input) : (ReadOnlyMemory<byte>?)null,
+            Seed = root.TryGetProperty("seed", out _) ? GetText(root, "seed", input) : null,
             DrawCount = root.TryGetProperty("drawCount", out JsonElement count)
                 && count.ValueKind == JsonValueKind.Number && count.TryGetUInt64(out ulong draws)
                     ? draws
@@ -168,7 +168,7 @@ internal static class PspStateFile
             ? value.GetBoolean()
             : throw new SevFormatException(input, name, "neither true nor false");
 
-    private static byte[] GetHex(JsonElement root, string name, int? size, string input)
+    private static byte[] GetHex(JsonElement root, string name, int size, string input)
     {
         string text = GetText(root, name, input);
         byte[] bytes;
@@ -181,7 +181,7 @@ internal static class PspStateFile
             throw new SevFormatException(input, name, "no hex digits", fault);
         }
 
-        return size is null || bytes.Length == size
+        return bytes.Length == size
             ? bytes
             : throw new SevFormatException(
                 input,

@@ -92,7 +92,7 @@ public sealed class PspPersistenceTests : IDisposable
     [Fact]
     public void Open_Concurrently_LosesNoCommand()
     {
-        PspOptions options = new() { Seed = "s"u8.ToArray() };
+        PspOptions options = new() { Seed = "s" };
         SoftwarePsp.Open(_directory, options).Dispose();
         const int Rounds = 8;
 
@@ -116,6 +116,26 @@ public sealed class PspPersistenceTests : IDisposable
         Assert.Equal(
             alone.ExportPdh().Pdh.Span[..SevCertificate.BodySize].ToArray(),
             after.ExportPdh().Pdh.Span[..SevCertificate.BodySize].ToArray());
+    }
+
+    [Fact]
+    public void Open_WithoutSeed_StoresNoneAndForetellsNothing()
+    {
+        string other = $"{_directory}-other";
+        try
+        {
+            using SoftwarePsp first = SoftwarePsp.Open(_directory);
+            using SoftwarePsp second = SoftwarePsp.Open(other);
+            first.GeneratePek();
+            second.GeneratePek();
+
+            Assert.DoesNotContain("seed", File.ReadAllText(StatePath), StringComparison.Ordinal);
+            Assert.NotEqual(first.ExportChain().Pek.Body.ToArray(), second.ExportChain().Pek.Body.ToArray());
+        }
+        finally
+        {
+            Directory.Delete(other, recursive: true);
+        }
     }
 
     [Theory]
@@ -157,7 +177,7 @@ public sealed class PspPersistenceTests : IDisposable
     [Fact]
     public void Parse_Mutations_AreRefusedWithTheFieldNamed()
     {
-        byte[] valid = PspStateFile.Serialize(PspState.Create(new PspOptions { Seed = "seed"u8.ToArray() }));
+        byte[] valid = PspStateFile.Serialize(PspState.Create(new PspOptions { Seed = "seed" }));
         Assert.Equal(valid, PspStateFile.Serialize(PspStateFile.Parse(valid, "state")));
 
         // A mutation that is still a platform costs key work; most are not.

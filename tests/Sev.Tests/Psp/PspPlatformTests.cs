@@ -11,7 +11,7 @@ namespace KvmSevVmm.Sev.Tests.Psp;
 
 public sealed class PspPlatformTests
 {
-    private static readonly PspOptions Seeded = new() { Seed = "a seed"u8.ToArray() };
+    private static readonly PspOptions Seeded = new() { Seed = "a seed" };
 
     [Fact]
     public void ImportPek_OwnersSignature_MakesThePlatformTheirs()
@@ -145,7 +145,7 @@ public sealed class PspPlatformTests
     {
         (byte[] Bodies, byte[] Id, LaunchMeasurement Measurement) first = Play(Seeded);
         (byte[] Bodies, byte[] Id, LaunchMeasurement Measurement) again = Play(Seeded);
-        (byte[] Bodies, byte[] Id, LaunchMeasurement Measurement) other = Play(new PspOptions { Seed = "another"u8.ToArray() });
+        (byte[] Bodies, byte[] Id, LaunchMeasurement Measurement) other = Play(new PspOptions { Seed = "another" });
         (byte[] Bodies, byte[] Id, LaunchMeasurement Measurement) unseeded = Play(new PspOptions());
 
         Assert.Equal(first.Bodies, again.Bodies);
@@ -163,6 +163,27 @@ public sealed class PspPlatformTests
             using SoftwareSevGuest guest = Launch(psp);
             return ([.. chain.Pdh.Body, .. chain.Pek.Body, .. chain.Oca.Body, .. chain.Cek.Body], psp.GetId(), guest.LaunchMeasure());
         }
+    }
+
+    [Fact]
+    public void Create_WithoutSeed_NothingCanBeForetold()
+    {
+        using SoftwarePsp first = SoftwarePsp.Create();
+        using SoftwarePsp second = SoftwarePsp.Create();
+
+        // Not the first keys alone: whatever is drawn later too.
+        first.FactoryReset();
+        second.FactoryReset();
+        SevCertificateChain one = first.ExportChain();
+        SevCertificateChain other = second.ExportChain();
+        using SoftwareSevGuest guest = Launch(first);
+        using SoftwareSevGuest stranger = Launch(second);
+
+        Assert.NotEqual(one.Oca.Body.ToArray(), other.Oca.Body.ToArray());
+        Assert.NotEqual(one.Pek.Body.ToArray(), other.Pek.Body.ToArray());
+        Assert.NotEqual(one.Pdh.Body.ToArray(), other.Pdh.Body.ToArray());
+        Assert.NotEqual(one.Cek.Body.ToArray(), other.Cek.Body.ToArray());
+        Assert.NotEqual(guest.LaunchMeasure().Nonce.ToArray(), stranger.LaunchMeasure().Nonce.ToArray());
     }
 
     [Fact]
