@@ -22,7 +22,7 @@ public sealed class DoctorTests
         Assert.Equal("mask 0x1000", Message(document, "exit-hypercall"));
         Assert.Equal("CPUID vendor AuthenticAMD", Message(document, "cpu-vendor"));
         Assert.Contains("KVM_MEMORY_ENCRYPT_OP answers ENOTTY (25)", Message(document, "kvm-sev"), StringComparison.Ordinal);
-        Assert.Equal("/dev/sev does not exist", Message(document, "sev-device"));
+        Assert.Contains("ENOENT (2)", Message(document, "sev-device"), StringComparison.Ordinal);
     }
 
     private static string? Message(JsonDocument document, string check) => document.RootElement
