@@ -160,16 +160,20 @@ rm -rf -- "$root" "$work/overlay"
 
 # mitigations=off and no la57: fewer emulated instructions a system call and a page walk; the laboratory holds no secret.
 # ioeventfd=off: a write to a port has reached its file before the guest's next instruction.
+# nohz=off highres=off: a periodic tick. With one-shot timers a single interrupt that gets lost between the emulated host and
+# its guest leaves the laboratory asleep for hours.
 loglevel=3
 if [[ $verbose == yes ]]; then
   loglevel=7
 fi
+cmdline="console=ttyS0 loglevel=$loglevel panic=-1 oops=panic mitigations=off"
+cmdline+=' tsc=reliable no_timer_check nohz=off highres=off'
 # shellcheck disable=SC2054  # commas are QEMU's
 machine=(
   qemu-system-x86_64 -accel tcg -cpu 'max,la57=off' -M q35 -m "$memory" -smp "$cpus"
   -nodefaults -no-user-config -display none -no-reboot
   -kernel "$kernel" -initrd "$work/initrd"
-  -append "console=ttyS0 loglevel=$loglevel panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check"
+  -append "$cmdline"
   -serial "file:$work/log"
   -device virtio-serial-pci,ioeventfd=off
 )
