@@ -60,6 +60,9 @@ internal sealed record MachineParts
     /// <summary>What the launch has come to; null for a guest without one.</summary>
     public required SevLaunchResult? Launch { get; init; }
 
+    /// <summary>True for a guest that is launched and measured but never runs.</summary>
+    public required bool IsLaunchOnly { get; init; }
+
     /// <summary>How long the guest may run, or null.</summary>
     public required TimeSpan? Timeout { get; init; }
 }

@@ -42,6 +42,12 @@ public enum StopReason
     /// <summary>Every vCPU halted with interrupts off and no way to wake.</summary>
     Halted,
 
+    /// <summary>The guest is launched and measured, and nothing more was asked for.</summary>
+    Launched,
+
+    /// <summary>Somebody asked through the control socket.</summary>
+    Quit,
+
     /// <summary>The monitor itself failed (I/O error on an output file, a bug).</summary>
     MonitorError,
 }

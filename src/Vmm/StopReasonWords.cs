@@ -23,6 +23,8 @@ public static class StopReasonWords
         StopReason.Interrupted => "interrupted",
         StopReason.Terminated => "terminated",
         StopReason.Halted => "halted",
+        StopReason.Launched => "launched",
+        StopReason.Quit => "quit",
         StopReason.MonitorError => "monitor-error",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "There is no such reason."),
     };
@@ -45,6 +47,8 @@ public static class StopReasonWords
         StopReason.Interrupted => "interrupted by the user",
         StopReason.Terminated => "terminated by a signal",
         StopReason.Halted => "every vCPU halted with interrupts off",
+        StopReason.Launched => "the guest was launched and measured, and not run (--launch-only)",
+        StopReason.Quit => "ended through the control socket",
         StopReason.MonitorError => "the monitor failed",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "There is no such reason."),
     };

@@ -50,6 +50,12 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// <returns>How it ended.</returns>
     public MachineOutcome Run()
     {
+        if (_parts.IsLaunchOnly)
+        {
+            RequestStop(StopReason.Launched);
+            return CreateOutcome(Stopwatch.GetTimestamp());
+        }
+
         _parts.Events?.Lifecycle("start", $"mode {SevModeWords.WordFor(_parts.Mode)}");
         _parts.ConsoleOutput.Start();
         _parts.ConsoleInput?.Start();
@@ -75,18 +81,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(GetReason()));
         WarnOfLostConsole();
         _parts.Events?.Flush();
-        return new MachineOutcome
-        {
-            Reason = GetReason(),
-            GuestCode = _stop.GuestCode,
-            CrashReport = _crashReport,
-            Failure = _failure ?? _parts.Events?.Failure,
-            ConsoleFailure = _parts.ConsoleOutput.Failure,
-            EndedTimestamp = ended,
-            FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
-            UntilMatchedTimestamp = _parts.ConsoleMatcher?.MatchTimestamp ?? 0,
-            Vcpus = [.. _threads.Select(static thread => thread.Statistics)],
-        };
+        return CreateOutcome(ended);
     }
 
     /// <summary>Puts together what is known of a run that has ended.</summary>
@@ -117,7 +112,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         LaunchMeasurement = _parts.Launch is { } measured
             ? (ReadOnlyMemory<byte>)measured.Measurement.Bytes.ToArray()
             : (ReadOnlyMemory<byte>?)null,
-        LaunchDigest = _parts.Launch is { IsDataDigestWhole: true } whole ? whole.DataDigest : (ReadOnlyMemory<byte>?)null,
+        LaunchDigest = _parts.Launch?.LaunchDigest,
     };
 
     /// <inheritdoc/>
@@ -151,6 +146,19 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         && _stop.Reason is StopReason.PowerOff or StopReason.Reset or StopReason.DebugExit or StopReason.Shutdown or StopReason.Halted
             ? StopReason.UntilMatched
             : _stop.Reason;
+
+    private MachineOutcome CreateOutcome(long ended) => new()
+    {
+        Reason = GetReason(),
+        GuestCode = _stop.GuestCode,
+        CrashReport = _crashReport,
+        Failure = _failure ?? _parts.Events?.Failure,
+        ConsoleFailure = _parts.ConsoleOutput.Failure,
+        EndedTimestamp = ended,
+        FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
+        UntilMatchedTimestamp = _parts.ConsoleMatcher?.MatchTimestamp ?? 0,
+        Vcpus = [.. _threads.Select(static thread => thread.Statistics)],
+    };
 
     private void WarnOfLostConsole()
     {

@@ -1,6 +1,7 @@
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
@@ -16,17 +17,11 @@ namespace KvmSevVmm.Vmm;
 /// <summary>Builds a machine out of its configuration. Read <see cref="Build"/> as a table of contents: its order is the contract.</summary>
 public static class VirtualMachineBuilder
 {
-    /// <summary>CPUID 0x8000001F EAX bit 1: SEV.</summary>
-    private const uint SevFeature = 1 << 1;
-
     /// <summary>How long the trial of a hypercall may take before the host counts as one that cannot.</summary>
     private static readonly TimeSpan VmmcallDeadline = TimeSpan.FromSeconds(1);
 
     /// <summary>KVM_PIT_SPEAKER_DUMMY: KVM answers port 0x61, which Linux calibrates its clock by.</summary>
     private const uint PitSpeakerDummy = 1;
-
-    /// <summary>KVM reports a reduction of 0, hardware at least 1; Linux takes it from the address width.</summary>
-    private const int SimulatedReducedBits = 1;
 
     /// <summary>Builds a machine that is ready to run.</summary>
     /// <param name="config">What it is.</param>
@@ -43,17 +38,17 @@ public static class VirtualMachineBuilder
         KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
         CheckHypercalls(config, kvm);
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
-        SevHardware? hardware = SevHardware.TryOpen(config.Sev, kvm, supported, owned, log);
-        GuestLayout layout = CreateLayout(config, supported, hardware);
+        GuestLaunch? sev = GuestLaunch.TryOpen(config.Sev, kvm, supported, owned, log);
+        GuestLayout layout = CreateLayout(config, supported, sev);
 
         HostMemory.CheckHolds(layout.MemoryBytes);
 
         // Memory before the VM: it is unmapped last, when no vCPU and no memslot can reach it.
         GuestMemory memory = owned.Add(GuestMemory.Create(layout));
-        KvmVm vm = owned.Add(kvm.CreateVm(hardware?.VmType ?? KvmVmType.Default));
+        KvmVm vm = owned.Add(kvm.CreateVm(sev?.VmType ?? KvmVmType.Default));
 
         // A SEV guest is one from its first vCPU on.
-        hardware?.Initialize(vm);
+        sev?.Initialize(vm);
 
         // Exits and irqchip before any vCPU exists: KVM asks for that order.
         ulong exitHypercalls = HypercallExits.Enable(vm, config.ExitHypercalls, isNeeded: config.Sev.Mode != SevMode.None);
@@ -77,10 +72,12 @@ public static class VirtualMachineBuilder
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
         uint features = OfferedFeatures(config, exitHypercalls);
-        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, features, image, hardware, owned);
+        IReadOnlyList<InitialRegisters> registers =
+            ResetState.ForDirectBoot(image.Registers, config.VcpuCount, CpuidPolicy.GetSignature(supported));
+        List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, features, registers, sev, owned);
 
         // The launch seals what has been loaded and set above; nothing may write to the guest from here on.
-        SevLaunchResult? launch = hardware?.Launch(memory, image);
+        SevLaunchResult? launch = sev?.Run(memory, image, registers);
         var parts = new MachineParts
         {
             Vcpus = [.. vcpus],
@@ -105,6 +102,7 @@ public static class VirtualMachineBuilder
             Mode = config.Sev.Mode,
             CBitPosition = layout.CBitPosition,
             Launch = launch,
+            IsLaunchOnly = config.IsLaunchOnly,
             Timeout = config.Timeout,
         };
         return new VirtualMachine(parts, owned.Release(), log);
@@ -112,12 +110,19 @@ public static class VirtualMachineBuilder
 
     private static void CheckSupported(VmConfig config)
     {
-        if (config.Sev.Mode == SevMode.SevSnp)
+        if (config.Sev.Kind == SevGuestKind.SevSnp)
         {
             throw new HostLacksException(
                 $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev loads no guest firmware yet, and SEV-SNP needs one",
                 "--sev sev and --sev sev-es boot a kernel directly; "
                 + "--sev simulated runs the guest's side of SEV without hardware and without encryption");
+        }
+
+        if (config.Sev is { Mode: SevMode.Simulated, Kind: SevGuestKind.SevEs } && !config.IsLaunchOnly)
+        {
+            throw new HostLacksException(
+                "--sev simulated,kind=sev-es: a C-bit alias has no encrypted registers, so this guest cannot run; it can be launched and measured",
+                "add --launch-only, or leave kind at sev");
         }
     }
 
@@ -137,7 +142,7 @@ public static class VirtualMachineBuilder
     /// <summary>A guest that cannot make its hypercall would hang or die in the middle of its boot, without a word.</summary>
     private static void CheckHypercalls(VmConfig config, KvmDevice kvm)
     {
-        if (config.Sev.Mode != SevMode.Simulated)
+        if (config.Sev.Mode != SevMode.Simulated || config.IsLaunchOnly)
         {
             return;
         }
@@ -151,14 +156,8 @@ public static class VirtualMachineBuilder
         }
     }
 
-    private static GuestLayout CreateLayout(VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported, SevHardware? hardware)
-    {
-        int addressBits = CpuidPolicy.GetPhysicalAddressBits(supported);
-
-        // The simulated C-bit is an ordinary address bit, so it must be one that the guest has: the highest, unless the user says otherwise.
-        int? cBit = config.Sev.Mode == SevMode.None ? null : hardware?.CBitPosition ?? config.Sev.CBitPosition ?? addressBits - 1;
-        return GuestLayout.Create(config.MemoryBytes, addressBits, config.Sev.Mode, cBit);
-    }
+    private static GuestLayout CreateLayout(VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported, GuestLaunch? sev) =>
+        GuestLayout.Create(config.MemoryBytes, CpuidPolicy.GetPhysicalAddressBits(supported), config.Sev.Mode, sev?.CBitPosition);
 
     private static void CreateInterruptControllers(KvmVm vm)
     {
@@ -192,10 +191,9 @@ public static class VirtualMachineBuilder
         VmConfig config,
         KvmVm vm,
         KvmCpuidEntry2[] supported,
-        GuestLayout layout,
         uint features,
-        LoadedImage image,
-        SevHardware? hardware,
+        IReadOnlyList<InitialRegisters> registers,
+        GuestLaunch? sev,
         OwnedResources owned)
     {
         var vcpus = new List<KvmVcpu>(config.VcpuCount);
@@ -208,8 +206,7 @@ public static class VirtualMachineBuilder
                 VcpuCount = config.VcpuCount,
                 MonitorKvmFeatures = features,
                 HiddenKvmFeatures = config.HiddenKvmFeatures,
-                MemoryEncryption = hardware?.Leaf
-                    ?? (layout.CBitPosition is { } cBit ? new MemoryEncryptionLeaf(SevFeature, cBit, SimulatedReducedBits) : null),
+                MemoryEncryption = sev?.Leaf,
             }));
             if (config.EnforcePvFeatures)
             {
@@ -217,11 +214,7 @@ public static class VirtualMachineBuilder
             }
 
             ResetState.ApplyCommon(vcpu);
-            if (index == 0)
-            {
-                ResetState.ApplyBoot(vcpu, image.Registers);
-            }
-
+            ResetState.Apply(vcpu, registers[(int)index]);
             vcpus.Add(vcpu);
         }
 

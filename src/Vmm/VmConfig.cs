@@ -1,3 +1,4 @@
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
@@ -45,6 +46,9 @@ public sealed record VmConfig
     /// <summary>Stops the machine after this time, counted from the first KVM_RUN.</summary>
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>Whether to end when the guest is launched and measured: it never runs.</summary>
+    public bool IsLaunchOnly { get; init; }
+
     /// <summary>The KVM device.</summary>
     public string KvmPath { get; init; } = "/dev/kvm";
 }
@@ -64,7 +68,25 @@ public sealed record SevConfig
     /// <summary>C-bit position; null takes the host's (for <see cref="SevMode.Simulated"/>: the guest's highest address bit).</summary>
     public int? CBitPosition { get; init; }
 
-    /// <summary>The guest's policy; null takes NODBG, and ES where the mode is SEV-ES. For hardware only.</summary>
+    /// <summary>What a simulated guest is to the model of the firmware.</summary>
+    public SevGuestKind SimulatedKind { get; init; } = SevGuestKind.Sev;
+
+    /// <summary>What the guest is to the firmware, or to its model; without meaning for an ordinary machine.</summary>
+    public SevGuestKind Kind => Mode switch
+    {
+        SevMode.SevEs => SevGuestKind.SevEs,
+        SevMode.SevSnp => SevGuestKind.SevSnp,
+        SevMode.Simulated => SimulatedKind,
+        _ => SevGuestKind.Sev,
+    };
+
+    /// <summary>
+    /// Directory that keeps the platform of <see cref="SevMode.Simulated"/>, made if it is not there; null for a platform that ends with the
+    /// machine.
+    /// </summary>
+    public string? ModelDirectory { get; init; }
+
+    /// <summary>The guest's policy; null takes NODBG, and ES for a SEV-ES guest.</summary>
     public SevPolicy? Policy { get; init; }
 
     /// <summary>File with the owner's Diffie-Hellman certificate, raw or base64; null for a launch without an owner.</summary>
@@ -73,7 +95,7 @@ public sealed record SevConfig
     /// <summary>File with the owner's session, raw or base64; null exactly when <see cref="OwnerCertificatePath"/> is.</summary>
     public string? SessionPath { get; init; }
 
-    /// <summary>How a SEV or SEV-ES machine is made.</summary>
+    /// <summary>How a SEV or SEV-ES machine is made; for the simulated mode, whose save areas it has.</summary>
     public SevInitInterface InitInterface { get; init; } = SevInitInterface.Auto;
 
     /// <summary>The firmware's device.</summary>

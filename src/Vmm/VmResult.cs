@@ -74,8 +74,8 @@ public sealed record VmResult
     public ReadOnlyMemory<byte>? LaunchMeasurement { get; init; }
 
     /// <summary>
-    /// The launch digest as the monitor computed it beside the firmware, 32 bytes; null when there was no launch, or it holds save areas
-    /// that the monitor does not see.
+    /// The launch digest as the monitor computed it beside the firmware, or beside its software model, 32 bytes; null when there was no
+    /// launch.
     /// </summary>
     public ReadOnlyMemory<byte>? LaunchDigest { get; init; }
 }

@@ -209,7 +209,8 @@ internal static class RunCommand
             string digest = result.LaunchDigest is ReadOnlyMemory<byte> known
                 ? $"; launch digest {Convert.ToHexStringLower(known.Span)}"
                 : string.Empty;
-            context.Error.WriteLine($"kvmsev: launch measurement {Convert.ToBase64String(measurement.Span)}{digest}");
+            string of = result.Mode == SevMode.Simulated ? "simulated launch measurement" : "launch measurement";
+            context.Error.WriteLine($"kvmsev: {of} {Convert.ToBase64String(measurement.Span)}{digest}");
         }
 
         if (result.Mode == SevMode.Simulated)

@@ -4,6 +4,7 @@ using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Cli.Commands;
 
@@ -43,8 +44,8 @@ internal sealed class RunOptions : CommonOptions
 
     /// <summary>Memory encryption.</summary>
     [Option("sev", MetaValue = "MODE", Default = "none",
-        HelpText = "none, simulated, sev, sev-es or sev-snp; then ,cbitpos=N, and for hardware ,policy=P ,dh-cert-file=F ,session-file=F "
-            + ",legacy-vm-type=on|off|auto ,sev-device=PATH.")]
+        HelpText = "none, simulated, sev, sev-es or sev-snp; then ,cbitpos=N ,policy=P ,dh-cert-file=F ,session-file=F "
+            + ",legacy-vm-type=on|off|auto, for hardware ,sev-device=PATH, for simulated ,kind=sev|sev-es|sev-snp ,model=DIR.")]
     public string Sev { get; set; } = string.Empty;
 
     /// <summary>File for the encryption-status map.</summary>
@@ -105,6 +106,10 @@ internal sealed class RunOptions : CommonOptions
     [Option("kvm", MetaValue = "PATH", Default = "/dev/kvm", HelpText = "The KVM device.")]
     public string Kvm { get; set; } = string.Empty;
 
+    /// <summary>Whether to end before the guest's first instruction.</summary>
+    [Option("launch-only", HelpText = "Launch and measure the guest, but do not run it (with --sev).")]
+    public bool LaunchOnly { get; set; }
+
     /// <summary>Whether to stop after the checks.</summary>
     [Option("dry-run", HelpText = "Check everything that can be checked without KVM, print the plan as JSON, run nothing.")]
     public bool DryRun { get; set; }
@@ -116,6 +121,10 @@ internal sealed class RunOptions : CommonOptions
         RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
         RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseSameFile();
+        if (LaunchOnly && SevValue.Parse(Sev).Mode == SevMode.None)
+        {
+            throw new UsageException("--launch-only: a guest without SEV is not launched", "add for instance --sev simulated");
+        }
     }
 
     /// <summary>Gives every option its meaning; touches no file.</summary>
@@ -152,6 +161,7 @@ internal sealed class RunOptions : CommonOptions
             DebugExitPort = DebugExit is string port ? (ushort)NumberValue.Parse("--debug-exit", port, 0, ushort.MaxValue) : null,
             Until = ParseUntil(),
             Timeout = Timeout is string time ? DurationValue.Parse("--timeout", time) : null,
+            IsLaunchOnly = LaunchOnly,
             KvmPath = RequirePath("--kvm", Kvm)!,
         };
     }

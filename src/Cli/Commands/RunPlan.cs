@@ -62,18 +62,20 @@ internal sealed record RunPlan(
     // Reads the owner's files, so that a mistake in them is found without a guest.
     private static LaunchPart? LaunchOf(SevConfig sev)
     {
-        if (sev.Mode is not (SevMode.Sev or SevMode.SevEs))
+        if (sev.Mode == SevMode.None || sev.Kind == SevGuestKind.SevSnp)
         {
             return null;
         }
 
         LaunchStartRequest start = SevLaunchInput.Read(sev).Start;
         return new LaunchPart(
+            sev.Kind == SevGuestKind.SevEs ? "sev-es" : "sev",
             start.Policy.ToString(),
             start.Policy.Describe(),
             !start.Session.IsEmpty,
             sev.InitInterface switch { SevInitInterface.Legacy => "on", SevInitInterface.Init2 => "off", _ => "auto" },
-            sev.DevicePath);
+            sev.Mode == SevMode.Simulated ? null : sev.DevicePath,
+            sev.ModelDirectory);
     }
 
     private static string Hex(ulong value) => "0x" + value.ToString("x", CultureInfo.InvariantCulture);
@@ -84,9 +86,15 @@ internal sealed record RunPlan(
     /// <summary>Memory encryption.</summary>
     internal sealed record SevPart(string Mode, string Protection, int? CBit, LaunchPart? Launch);
 
-    /// <summary>The launch on hardware; null for a mode without one.</summary>
+    /// <summary>The launch; the device is the hardware's, the model's directory the simulated mode's.</summary>
     internal sealed record LaunchPart(
-        string Policy, IReadOnlyList<string> PolicyMeans, bool HasOwner, string LegacyVmType, string Device);
+        string Kind,
+        string Policy,
+        IReadOnlyList<string> PolicyMeans,
+        bool HasOwner,
+        string LegacyVmType,
+        string? Device,
+        string? Model);
 
     /// <summary>The paravirtual interface; a null mask is "what the mode needs".</summary>
     internal sealed record HypercallPart(string Abi, string? ExitMask, IReadOnlyList<string> HiddenKvmFeatures, bool EnforcePvFeatures);

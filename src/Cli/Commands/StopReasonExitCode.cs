@@ -16,7 +16,7 @@ internal static class StopReasonExitCode
     {
         StopReason.None or StopReason.MonitorError =>
             result.Failure is Exception failure ? ErrorReport.For(failure).ExitCode : ExitCode.InternalError,
-        StopReason.PowerOff or StopReason.UntilMatched => ExitCode.Success,
+        StopReason.PowerOff or StopReason.UntilMatched or StopReason.Launched or StopReason.Quit => ExitCode.Success,
         StopReason.DebugExit => (int)(((result.GuestCode.GetValueOrDefault() << 1) | 1) & 0xFF),
         StopReason.Reset => ExitCode.GuestReset,
 

@@ -1,5 +1,6 @@
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Sev;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Sev;
@@ -10,17 +11,19 @@ namespace KvmSevVmm.Cli.Values;
 internal static class SevValue
 {
     private const string Option = "--sev";
-    private static readonly string[] HardwareKeys = ["policy", "dh-cert-file", "session-file", "legacy-vm-type", "sev-device"];
+    private static readonly string[] LaunchKeys = ["policy", "dh-cert-file", "session-file", "legacy-vm-type"];
+    private static readonly string[] HardwareKeys = ["sev-device"];
+    private static readonly string[] SimulationKeys = ["kind", "model"];
 
     /// <summary>Reads the option.</summary>
     /// <param name="text">What the user wrote.</param>
     /// <exception cref="UsageException">Unknown mode or key, or a value that cannot be.</exception>
     internal static SevConfig Parse(string text)
     {
-        KeyValueList list = KeyValueList.Parse(Option, text, ["mode", "cbitpos", .. HardwareKeys]);
+        KeyValueList list = KeyValueList.Parse(Option, text, ["mode", "cbitpos", .. LaunchKeys, .. HardwareKeys, .. SimulationKeys]);
         string mode = list.Get("mode")
             ?? throw new UsageException($"{Option}: the mode is missing", "write for instance --sev simulated,cbitpos=39");
-        SevConfig config = ReadHardwareKeys(list, new() { Mode = ParseMode(Option, mode) });
+        SevConfig config = ReadLaunchKeys(list, new() { Mode = ParseMode(Option, mode) });
         if (list.Get("cbitpos") is not string position)
         {
             return config;
@@ -35,16 +38,26 @@ internal static class SevValue
         return config with { CBitPosition = (int)NumberValue.Parse($"{Option} cbitpos", position, 32, 51) };
     }
 
-    private static SevConfig ReadHardwareKeys(KeyValueList list, SevConfig config)
+    private static SevConfig ReadLaunchKeys(KeyValueList list, SevConfig config)
     {
-        bool isHardware = config.Mode is not (SevMode.None or SevMode.Simulated);
-        if (!isHardware && HardwareKeys.FirstOrDefault(key => list.Get(key) is not null) is string unwanted)
+        string[] meaningless = config.Mode switch
+        {
+            SevMode.None => [.. LaunchKeys, .. HardwareKeys, .. SimulationKeys],
+            SevMode.Simulated => HardwareKeys,
+            _ => SimulationKeys,
+        };
+        if (meaningless.FirstOrDefault(key => list.Get(key) is not null) is string unwanted)
         {
             throw new UsageException($"{Option}: {unwanted} has no meaning with mode '{SevModeWords.WordFor(config.Mode)}'");
         }
 
         return config with
         {
+            SimulatedKind = list.Get("kind") is string kind
+                ? ChoiceValue.Parse(
+                    $"{Option} kind", kind, ("sev", SevGuestKind.Sev), ("sev-es", SevGuestKind.SevEs), ("sev-snp", SevGuestKind.SevSnp))
+                : SevGuestKind.Sev,
+            ModelDirectory = list.Get("model"),
             Policy = list.Get("policy") is string policy ? ParsePolicy(policy) : null,
             OwnerCertificatePath = list.Get("dh-cert-file"),
             SessionPath = list.Get("session-file"),

@@ -63,6 +63,9 @@ public sealed class SoftwarePsp : ISevPlatform, IDisposable
         return new SoftwarePsp(store);
     }
 
+    /// <summary>Whether guest memory is encrypted where it lies: <see cref="PspOptions.Scramble"/>.</summary>
+    public bool IsScrambling => Read().Scramble;
+
     /// <inheritdoc/>
     public SevPlatformStatus GetStatus()
     {

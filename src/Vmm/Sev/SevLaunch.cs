@@ -40,24 +40,31 @@ public sealed class SevLaunch : IDisposable
     /// <summary>Launches the guest. What was pinned when a step fails is released by <see cref="Dispose"/>.</summary>
     /// <param name="memory">The guest's RAM; the loaded pieces in it cannot be read any more afterwards.</param>
     /// <param name="pieces">What was loaded, in the order in which it is measured.</param>
+    /// <param name="saveAreas">For SEV-ES the vCPUs' save areas as the firmware will measure them, in order; otherwise none.</param>
     /// <param name="owner">Who decides about the measurement, or null to let the guest run whatever it is.</param>
     /// <exception cref="SevCommandFailedException">A command was refused.</exception>
-    public SevLaunchResult Run(GuestMemory memory, IReadOnlyList<LoadedPiece> pieces, ILaunchOwner? owner)
+    public SevLaunchResult Run(GuestMemory memory, IReadOnlyList<LoadedPiece> pieces, IReadOnlyList<byte[]> saveAreas, ILaunchOwner? owner)
     {
         uint handle = _commands.LaunchStart(_input.Start);
         Pin(memory);
-        byte[] digest = Encrypt(memory, pieces, out ulong bytes);
-        bool hasSaveAreas = _input.Kind == SevGuestKind.SevEs;
-        if (hasSaveAreas)
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        ulong bytes = Encrypt(memory, pieces, hash);
+        if (_input.Kind == SevGuestKind.SevEs)
         {
             // From here on the registers are out of reach.
             _commands.LaunchUpdateVmsa();
+            foreach (byte[] saveArea in saveAreas)
+            {
+                hash.AppendData(saveArea);
+            }
         }
+
+        byte[] digest = hash.GetHashAndReset();
 
         // Always, also when nobody looks: AMD's firmware refuses to finish a launch that is not measured.
         LaunchMeasurement measurement = _commands.LaunchMeasure();
         _log.Information(
-            "Launched {Bytes} bytes under policy {Policy}: measurement {Measurement}, SHA-256 of the data {Digest}",
+            "Launched {Bytes} bytes under policy {Policy}: measurement {Measurement}, launch digest {Digest}",
             bytes,
             _input.Start.Policy,
             measurement,
@@ -68,7 +75,7 @@ public sealed class SevLaunch : IDisposable
         }
 
         _commands.LaunchFinish();
-        return new SevLaunchResult(handle, _input.Start.Policy, measurement, digest, !hasSaveAreas, bytes);
+        return new SevLaunchResult(handle, _input.Start.Policy, measurement, digest, bytes);
     }
 
     /// <summary>Releases the pinned RAM.</summary>
@@ -100,10 +107,9 @@ public sealed class SevLaunch : IDisposable
     }
 
     /// <summary>Launches the pieces and hashes what the firmware hashes: the plain text, before it is gone.</summary>
-    private byte[] Encrypt(GuestMemory memory, IReadOnlyList<LoadedPiece> pieces, out ulong bytes)
+    private ulong Encrypt(GuestMemory memory, IReadOnlyList<LoadedPiece> pieces, IncrementalHash hash)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        bytes = 0;
+        ulong bytes = 0;
         foreach (LoadedPiece piece in pieces)
         {
             for (ulong done = 0; done < piece.Range.Length;)
@@ -119,6 +125,6 @@ public sealed class SevLaunch : IDisposable
             _log.Debug("Launched {Piece}, {Bytes} bytes at {Gpa}", piece.Name, piece.Range.Length, piece.Range.Start);
         }
 
-        return hash.GetHashAndReset();
+        return bytes;
     }
 }

@@ -18,7 +18,7 @@ public sealed record SevLaunchInput(SevGuestKind Kind, LaunchStartRequest Start)
     private const string Option = "--sev";
 
     /// <summary>Reads the files and checks what they and the policy say.</summary>
-    /// <param name="config">The configuration; its mode is SEV or SEV-ES.</param>
+    /// <param name="config">The configuration; its guest is a SEV or SEV-ES guest, simulated or not.</param>
     /// <exception cref="InvalidInputException">
     /// The policy does not fit the mode, or only one of certificate and session is given.
     /// </exception>
@@ -26,14 +26,15 @@ public sealed record SevLaunchInput(SevGuestKind Kind, LaunchStartRequest Start)
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static SevLaunchInput Read(SevConfig config)
     {
-        bool isEs = config.Mode == SevMode.SevEs;
+        bool isEs = config.Kind == SevGuestKind.SevEs;
+        string wanted = config.Mode == SevMode.Simulated ? "kind=sev-es" : "mode sev-es";
         SevPolicy policy = config.Policy ?? new SevPolicy(isEs ? DefaultPolicy | EncryptedState : DefaultPolicy);
         if (policy.EncryptedState != isEs)
         {
             throw new InvalidInputException(
                 Option,
                 "policy",
-                isEs ? $"{policy} lacks bit 2 (ES), which mode sev-es needs" : $"{policy} has bit 2 (ES), which needs mode sev-es");
+                isEs ? $"{policy} lacks bit 2 (ES), which {wanted} needs" : $"{policy} has bit 2 (ES), which needs {wanted}");
         }
 
         if (policy.GetProblems() is [string problem, ..])

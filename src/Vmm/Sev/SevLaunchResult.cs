@@ -7,17 +7,14 @@ namespace KvmSevVmm.Vmm.Sev;
 /// <param name="Handle">The firmware's guest handle.</param>
 /// <param name="Policy">The guest's policy.</param>
 /// <param name="Measurement">What the firmware measured.</param>
-/// <param name="DataDigest">
-/// SHA-256 over every byte that was launched, in launch order, 32 bytes: for SEV the launch digest itself; in that of SEV-ES the vCPUs'
-/// save
-/// areas follow, which only the kernel and the firmware see.
+/// <param name="LaunchDigest">
+/// The launch digest as the monitor computed it beside the firmware: SHA-256 over every byte that was launched, in launch order, and for
+/// SEV-ES over the vCPUs' save areas (<see cref="SaveAreas"/>) after them. 32 bytes.
 /// </param>
-/// <param name="IsDataDigestWhole">True when <paramref name="DataDigest"/> is the launch digest.</param>
 /// <param name="LaunchedBytes">Bytes that were launched, without save areas.</param>
 public sealed record SevLaunchResult(
     uint Handle,
     SevPolicy Policy,
     LaunchMeasurement Measurement,
-    ReadOnlyMemory<byte> DataDigest,
-    bool IsDataDigestWhole,
+    ReadOnlyMemory<byte> LaunchDigest,
     ulong LaunchedBytes);

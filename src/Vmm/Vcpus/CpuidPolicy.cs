@@ -87,6 +87,22 @@ public static class CpuidPolicy
         return 36;
     }
 
+    /// <summary>The processor's family, model and stepping as KVM offers them: leaf 1 EAX.</summary>
+    /// <param name="supported">KVM_GET_SUPPORTED_CPUID of this host.</param>
+    /// <returns>The signature; 0 when the host does not say.</returns>
+    public static uint GetSignature(ReadOnlySpan<KvmCpuidEntry2> supported)
+    {
+        foreach (KvmCpuidEntry2 entry in supported)
+        {
+            if (entry.Function == 1)
+            {
+                return entry.Eax;
+            }
+        }
+
+        return 0;
+    }
+
     private static bool TryFilter(KvmCpuidEntry2 entry, out KvmCpuidEntry2 filtered)
     {
         filtered = entry;

@@ -7,6 +7,10 @@ namespace KvmSevVmm.Vmm.Vcpus;
 /// <summary>The registers that a vCPU starts with.</summary>
 public static class ResetState
 {
+    /// <summary>Where a processor starts after a reset.</summary>
+    public const uint ResetVector = 0xFFFF_FFF0;
+
+    private const ulong Cr0AtReset = 0x6000_0010; // CD, NW, ET
     private const ulong Cr0ProtectedMode = 0x11; // PE, ET
     private const ulong Cr0Paging = 0x8000_0000;
     private const ulong Cr4PhysicalAddressExtension = 0x20;
@@ -37,37 +41,87 @@ public static class ResetState
         }
     }
 
-    /// <summary>Points the boot vCPU at the loaded image.</summary>
-    /// <param name="vcpu">vCPU 0.</param>
+    /// <summary>The registers of a machine's vCPUs: the first enters the kernel, the others wait where a processor is reset to.</summary>
+    /// <param name="boot">What the loader wants in the first vCPU's registers.</param>
+    /// <param name="vcpuCount">Number of vCPUs.</param>
+    /// <param name="cpuSignature">Leaf 1 EAX of the guest's CPUID.</param>
+    public static IReadOnlyList<InitialRegisters> ForDirectBoot(BootRegisters boot, int vcpuCount, uint cpuSignature) =>
+        [ForBoot(boot), .. Enumerable.Repeat(AtReset(ResetVector, cpuSignature), vcpuCount - 1)];
+
+    /// <summary>What a vCPU has that enters a loaded kernel.</summary>
     /// <param name="boot">What the loader wants in the registers.</param>
-    public static void ApplyBoot(KvmVcpu vcpu, BootRegisters boot)
+    public static InitialRegisters ForBoot(BootRegisters boot)
     {
-        KvmSregs sregs = vcpu.GetSregs();
         bool isLongMode = boot.Protocol == BootProtocol.Linux64;
         KvmSegment code = FlatSegment(isLongMode ? BootGdt.Code64Selector : BootGdt.Code32Selector, type: 0xB);
         code.L = (byte)(isLongMode ? 1 : 0);
         code.Db = (byte)(isLongMode ? 0 : 1);
         KvmSegment data = FlatSegment(BootGdt.DataSelector, type: 0x3);
         data.Db = 1;
-        sregs.Cs = code;
-        sregs.Ds = sregs.Es = sregs.Fs = sregs.Gs = sregs.Ss = data;
-        sregs.Tr = new() { Limit = 0x67, Type = 0xB, Present = 1 };
-        sregs.Ldt = new() { Limit = 0xFFFF, Type = 0x2, Present = 1 };
-        sregs.Gdt.Base = boot.GdtBase.Value;
-        sregs.Gdt.Limit = boot.GdtLimit;
-        sregs.Idt.Limit = 0;
-        sregs.Cr0 = isLongMode ? Cr0ProtectedMode | Cr0Paging : Cr0ProtectedMode;
-        sregs.Cr3 = boot.Cr3;
-        sregs.Cr4 = isLongMode ? Cr4PhysicalAddressExtension : 0;
-        sregs.Efer = isLongMode ? EferLongMode : 0;
-        vcpu.SetSregs(sregs);
-        vcpu.SetRegs(new KvmRegs
-        {
-            Rip = boot.Entry.Value,
-            Rsi = boot.Rsi,
-            Rbx = boot.Rbx,
-            Rflags = RflagsReserved,
-        });
+        return new InitialRegisters(
+            new KvmRegs
+            {
+                Rip = boot.Entry.Value,
+                Rsi = boot.Rsi,
+                Rbx = boot.Rbx,
+                Rflags = RflagsReserved,
+            },
+            new KvmSregs
+            {
+                Cs = code,
+                Ds = data,
+                Es = data,
+                Fs = data,
+                Gs = data,
+                Ss = data,
+                Tr = new() { Limit = 0x67, Type = 0xB, Present = 1 },
+                Ldt = new() { Limit = 0xFFFF, Type = 0x2, Present = 1 },
+                Gdt = new() { Base = boot.GdtBase.Value, Limit = boot.GdtLimit },
+                Cr0 = isLongMode ? Cr0ProtectedMode | Cr0Paging : Cr0ProtectedMode,
+                Cr3 = boot.Cr3,
+                Cr4 = isLongMode ? Cr4PhysicalAddressExtension : 0,
+                Efer = isLongMode ? EferLongMode : 0,
+            });
+    }
+
+    /// <summary>What a processor has after a reset.</summary>
+    /// <param name="startAddress">Where it starts: <see cref="ResetVector"/>, or what a firmware image names for SEV-ES.</param>
+    /// <param name="cpuSignature">Leaf 1 EAX of its CPUID, which it finds in RDX.</param>
+    /// <remarks>Source: AMD64 Architecture Programmer's Manual, volume 2, table 14-1.</remarks>
+    public static InitialRegisters AtReset(uint startAddress, uint cpuSignature)
+    {
+        KvmSegment data = new() { Limit = 0xFFFF, Type = 0x3, Present = 1, S = 1 };
+        return new InitialRegisters(
+            new KvmRegs { Rip = startAddress & 0xFFFF, Rdx = cpuSignature, Rflags = RflagsReserved },
+            new KvmSregs
+            {
+                Cs = new() { Selector = 0xF000, Base = startAddress & 0xFFFF_0000, Limit = 0xFFFF, Type = 0xB, Present = 1, S = 1 },
+                Ds = data,
+                Es = data,
+                Fs = data,
+                Gs = data,
+                Ss = data,
+                Tr = new() { Limit = 0xFFFF, Type = 0xB, Present = 1 },
+                Ldt = new() { Limit = 0xFFFF, Type = 0x2, Present = 1 },
+                Gdt = new() { Limit = 0xFFFF },
+                Idt = new() { Limit = 0xFFFF },
+                Cr0 = Cr0AtReset,
+            });
+    }
+
+    /// <summary>Sets a vCPU's registers.</summary>
+    /// <param name="vcpu">The vCPU, its CPUID set.</param>
+    /// <param name="registers">What it starts with.</param>
+    public static void Apply(KvmVcpu vcpu, InitialRegisters registers)
+    {
+        // The interrupt controller's registers are KVM's to choose.
+        KvmSregs current = vcpu.GetSregs();
+        KvmSregs system = registers.System;
+        system.Cr8 = current.Cr8;
+        system.ApicBase = current.ApicBase;
+        system.InterruptBitmap = current.InterruptBitmap;
+        vcpu.SetSregs(system);
+        vcpu.SetRegs(registers.General);
     }
 
     private static KvmSegment FlatSegment(ushort selector, byte type) => new()

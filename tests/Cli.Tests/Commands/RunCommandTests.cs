@@ -32,6 +32,8 @@ public sealed class RunCommandTests : IDisposable
         { StopReason.Interrupted, null, 130 },
         { StopReason.Terminated, null, 143 },
         { StopReason.Halted, null, 33 },
+        { StopReason.Launched, null, 0 },
+        { StopReason.Quit, null, 0 },
         { StopReason.MonitorError, null, 70 },
     };
 

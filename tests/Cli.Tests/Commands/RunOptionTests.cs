@@ -1,4 +1,5 @@
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Sev;
@@ -107,6 +108,34 @@ public sealed class RunOptionTests : IDisposable
         },
         Configure("--sev", "sev-es,policy=nodbg+es,dh-cert-file=g,session-file=s,legacy-vm-type=on,sev-device=/dev/x").Config.Sev);
 
+    [Fact]
+    public void Sev_SimulatedLaunchKeys_AreTaken()
+    {
+        SevConfig config = Configure(
+            "--sev", "simulated,kind=sev-es,model=d,policy=5,dh-cert-file=g,session-file=s,legacy-vm-type=on", "--launch-only").Config.Sev;
+
+        Assert.Equal(
+            new SevConfig
+            {
+                Mode = SevMode.Simulated,
+                SimulatedKind = SevGuestKind.SevEs,
+                ModelDirectory = "d",
+                Policy = new SevPolicy(5),
+                OwnerCertificatePath = "g",
+                SessionPath = "s",
+                InitInterface = SevInitInterface.Legacy,
+            },
+            config);
+        Assert.Equal(SevGuestKind.SevEs, config.Kind);
+    }
+
+    [Fact]
+    public void LaunchOnly_WithoutSev_IsRefused()
+    {
+        Assert.True(Configure("--sev", "simulated", "--launch-only").Config.IsLaunchOnly);
+        Fails(64, "--launch-only: a guest without SEV is not launched", "add for instance --sev simulated", "--launch-only");
+    }
+
     [Theory]
     [InlineData("simulate", "--sev: unknown value 'simulate'", "did you mean 'simulated'?")]
     [InlineData("snp", "--sev: unknown value 'snp'", "did you mean 'sev-snp'?")]
@@ -118,7 +147,11 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("simulated,cbitpos=x", "--sev cbitpos: 'x' is not a number", "write it in decimal, or in hexadecimal with 0x")]
     [InlineData("none,cbitpos=47", "--sev: cbitpos has no meaning with mode 'none'", null)]
     [InlineData("simulated,cbit=47", "--sev: unknown key 'cbit'", "did you mean 'cbitpos'?")]
-    [InlineData("simulated,policy=1", "--sev: policy has no meaning with mode 'simulated'", null)]
+    [InlineData("simulated,sev-device=/dev/sev", "--sev: sev-device has no meaning with mode 'simulated'", null)]
+    [InlineData("simulated,kind=snp", "--sev kind: unknown value 'snp'", "did you mean 'sev-snp'?")]
+    [InlineData("sev,kind=sev", "--sev: kind has no meaning with mode 'sev'", null)]
+    [InlineData("sev-es,model=d", "--sev: model has no meaning with mode 'sev-es'", null)]
+    [InlineData("none,policy=1", "--sev: policy has no meaning with mode 'none'", null)]
     [InlineData("none,session-file=s", "--sev: session-file has no meaning with mode 'none'", null)]
     [InlineData("sev,policy=x", "--sev policy: \"x\" is none of: nodbg, noks, es, nosend, domain, sev, api-major=N, api-minor=N", "write a number, or names such as nodbg+es")]
     [InlineData("sev,legacy-vm-type=yes", "--sev legacy-vm-type: unknown value 'yes'", "the values are: auto, on, off")]

@@ -23,19 +23,23 @@ public sealed class SevHardwareTests : IDisposable
     }
 
     [Theory]
-    [InlineData("on", "SEV_ES_INIT")]
-    [InlineData("off", "SEV_INIT2")]
-    public async Task SevEs_Guest_IsLaunchedAndItsStateStaysItsOwn(string legacy, string init)
+    [InlineData("on", "SEV_ES_INIT", "1")]
+    [InlineData("on", "SEV_ES_INIT", "2")]
+    [InlineData("on", "SEV_ES_INIT", "4")]
+    [InlineData("off", "SEV_INIT2", "1")]
+    [InlineData("off", "SEV_INIT2", "2")]
+    [InlineData("off", "SEV_INIT2", "4")]
+    public async Task SevEs_Guest_IsLaunchedItsDigestKnownAndItsStateItsOwn(string legacy, string init, string vcpus)
     {
         // Without the hardware its page tables lead nowhere, so it shuts down at once; what counts is the launch before.
-        SevHostRun run = await _host.RunAsync("--sev-es --cbit 46", $"sev-es,legacy-vm-type={legacy}");
+        SevHostRun run = await _host.RunAsync("--sev-es --cbit 46", $"sev-es,legacy-vm-type={legacy}", "--cpus", vcpus);
 
         Assert.Equal(ExitCode.GuestCrash, run.ExitCode);
         Assert.Empty(run.Violations);
         Assert.Equal(1, run.Count(init));
         Assert.Equal(1, run.Count("SEV_LAUNCH_UPDATE_VMSA"));
         Assert.Equal(1, run.Count("SEV_LAUNCH_FINISH"));
-        Assert.Equal(System.Text.Json.JsonValueKind.Null, run.Result.GetProperty("launchDigest").ValueKind);
+        Assert.Equal(run.OfVm("launch_digest"), run.Result.GetProperty("launchDigest").GetString());
         Assert.Contains("registers and code: encrypted", run.Error, StringComparison.Ordinal);
     }
 

@@ -29,7 +29,8 @@ internal sealed class SevHostFixture : IDisposable
     /// <summary>Runs a guest that writes 21 to the debug-exit port.</summary>
     /// <param name="host">Options of the program.</param>
     /// <param name="sev">The value of <c>--sev</c>.</param>
-    public async Task<SevHostRun> RunAsync(string host, string sev)
+    /// <param name="more">Further options of <c>run</c>.</param>
+    public async Task<SevHostRun> RunAsync(string host, string sev, params string[] more)
     {
         string kernel = _folder.File("tiny.elf");
         await File.WriteAllBytesAsync(kernel, TinyKernel.Create(static c =>
@@ -44,7 +45,7 @@ internal sealed class SevHostFixture : IDisposable
         [
             .. host.Split(' '), "--scramble", "--log", log, "--",
             Path.Combine(AppContext.BaseDirectory, "kvmsev"), "run", "--kernel", kernel, "--debug-exit", "0xf4", "--serial", "off",
-            "--memory", "64M", "--sev", sev, "--timeout", "30s", "--result", result,
+            "--memory", "64M", "--sev", sev, "--timeout", "30s", "--result", result, .. more,
         ];
         using Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardError = true })!;
         string error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);

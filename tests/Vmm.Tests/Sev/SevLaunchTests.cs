@@ -50,10 +50,11 @@ public sealed class SevLaunchTests : IDisposable
         RecordingSevCommands commands = new();
         using (SevLaunch launch = new(commands, Input(SevGuestKind.SevEs, 5), Logger.None))
         {
-            SevLaunchResult result = launch.Run(_memory, Pieces, owner: null);
+            byte[] saveArea = [.. Enumerable.Repeat((byte)0x77, Vmsa.Size)];
+            SevLaunchResult result = launch.Run(_memory, Pieces, [saveArea, saveArea], owner: null);
 
             Assert.Equal(EsTranscript, commands.Transcript);
-            Assert.False(result.IsDataDigestWhole);
+            Assert.Equal(SHA256.HashData([.. commands.Launched.ToArray(), .. saveArea, .. saveArea]), result.LaunchDigest.ToArray());
             Assert.Equal(2, commands.Pinned.Count);
         }
 
@@ -69,14 +70,13 @@ public sealed class SevLaunchTests : IDisposable
             [.. _memory.GetReadOnlySpan(new Gpa(0x7000), 0x1000), .. _memory.GetReadOnlySpan(new Gpa(0x20_0000), 0x100_2000)]);
         using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
 
-        SevLaunchResult result = launch.Run(_memory, Pieces, owner: null);
+        SevLaunchResult result = launch.Run(_memory, Pieces, [], owner: null);
 
         Assert.Equal(
             ["LAUNCH_START 0x00000001 godh 0 session 0", .. EsTranscript.Skip(1).Where(static line => line != "LAUNCH_UPDATE_VMSA")],
             commands.Transcript);
-        Assert.Equal(expected, result.DataDigest.ToArray());
+        Assert.Equal(expected, result.LaunchDigest.ToArray());
         Assert.Equal(expected, SHA256.HashData(commands.Launched.ToArray()));
-        Assert.True(result.IsDataDigestWhole);
         Assert.Equal(0x100_3000UL, result.LaunchedBytes);
         Assert.Equal(7u, result.Handle);
         Assert.Same(RecordingSevCommands.Measurement, result.Measurement);
@@ -91,7 +91,7 @@ public sealed class SevLaunchTests : IDisposable
         RecordingSevCommands commands = new() { RefusedLine = step };
         SevLaunch launch = new(commands, Input(SevGuestKind.SevEs, 5), Logger.None);
 
-        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(() => launch.Run(_memory, Pieces, owner: null));
+        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(() => launch.Run(_memory, Pieces, [], owner: null));
 
         Assert.Equal(EsTranscript[step], refused.Command);
         Assert.Equal(EsTranscript.Take(step + 1), commands.Transcript);
@@ -105,7 +105,7 @@ public sealed class SevLaunchTests : IDisposable
     {
         RecordingSevCommands commands = new() { RefusesUnregister = true };
         SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
-        launch.Run(_memory, Pieces, owner: null);
+        launch.Run(_memory, Pieces, [], owner: null);
 
         launch.Dispose();
         launch.Dispose();
@@ -121,7 +121,7 @@ public sealed class SevLaunchTests : IDisposable
         Owner owner = new([new LaunchSecretDelivery(new Gpa(0x8000), packet)]);
         using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
 
-        launch.Run(_memory, Pieces, owner);
+        launch.Run(_memory, Pieces, [], owner);
 
         Assert.Same(RecordingSevCommands.Measurement, owner.Seen);
         Assert.Equal(["LAUNCH_MEASURE", "LAUNCH_SECRET 0x8000 +0x40", "LAUNCH_FINISH"], commands.Transcript.TakeLast(3));
@@ -134,7 +134,7 @@ public sealed class SevLaunchTests : IDisposable
         Owner owner = new(null);
         using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
 
-        Assert.Throws<OperationCanceledException>(() => launch.Run(_memory, Pieces, owner));
+        Assert.Throws<OperationCanceledException>(() => launch.Run(_memory, Pieces, [], owner));
 
         Assert.Equal("LAUNCH_MEASURE", commands.Transcript[^1]);
     }

@@ -11,49 +11,45 @@ using Serilog;
 namespace KvmSevVmm.Vmm.Sev;
 
 /// <summary>
-/// The hardware's part in building a SEV or SEV-ES guest: the steps that <see cref="VirtualMachineBuilder"/> calls in their places.
+/// SEV's part in building a guest, on hardware and simulated: the steps that <see cref="VirtualMachineBuilder"/> calls in their places.
 /// </summary>
-internal sealed class SevHardware
+internal sealed class GuestLaunch
 {
-    private readonly SevConfig _config;
     private readonly SevLaunchInput _input;
-    private readonly SevHost _host;
-    private readonly SevDevice _device;
+    private readonly ISevBackend _backend;
     private readonly OwnedResources _owned;
     private readonly ILogger _log;
-    private KernelSevCommands? _commands;
+    private ISevCommands? _commands;
+    private IReadOnlyList<byte[]> _saveAreas = [];
 
-    private SevHardware(SevConfig config, SevLaunchInput input, SevHost host, SevDevice device, OwnedResources owned, ILogger log)
+    private GuestLaunch(SevLaunchInput input, ISevBackend backend, OwnedResources owned, ILogger log)
     {
-        _config = config;
         _input = input;
-        _host = host;
-        _device = device;
+        _backend = backend;
         _owned = owned;
         _log = log;
-        VmType = host.ChooseVmType(config.Mode, config.InitInterface);
     }
 
     /// <summary>The type of the VM.</summary>
-    internal KvmVmType VmType { get; }
+    internal KvmVmType VmType => _backend.VmType;
 
-    /// <summary>The host's C-bit.</summary>
-    internal int CBitPosition => _host.CBitPosition;
+    /// <summary>The guest's C-bit.</summary>
+    internal int CBitPosition => _backend.CBitPosition;
 
     /// <summary>Leaf 0x8000001F for the guest.</summary>
-    internal MemoryEncryptionLeaf Leaf => new(SevHost.FeaturesFor(_config.Mode), _host.CBitPosition, _host.ReducedPhysicalBits);
+    internal MemoryEncryptionLeaf Leaf => _backend.Leaf;
 
-    /// <summary>Examines the host and opens the firmware's device; for other modes there is nothing to do.</summary>
+    /// <summary>Reads the owner's files and opens the platform; for a guest without SEV there is nothing to do.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="kvm">The KVM device.</param>
     /// <param name="supported">KVM_GET_SUPPORTED_CPUID of this host.</param>
     /// <param name="owned">Takes what is opened.</param>
     /// <param name="log">The monitor's log.</param>
-    /// <returns>Null for a mode that needs no hardware.</returns>
-    internal static SevHardware? TryOpen(
+    /// <returns>Null for an ordinary guest.</returns>
+    internal static GuestLaunch? TryOpen(
         SevConfig config, KvmDevice kvm, ReadOnlySpan<KvmCpuidEntry2> supported, OwnedResources owned, ILogger log)
     {
-        if (config.Mode is not (SevMode.Sev or SevMode.SevEs))
+        if (config.Mode == SevMode.None)
         {
             return null;
         }
@@ -61,43 +57,38 @@ internal sealed class SevHardware
         // The launch is hashed along with the firmware; better to lack a library now than with a guest half launched.
         CryptoSupport.EnsureAvailable();
         SevLaunchInput input = SevLaunchInput.Read(config);
-        SevHost host = SevHost.Require(kvm, supported, config.Mode);
-        if (config.CBitPosition is int wanted && wanted != host.CBitPosition)
-        {
-            throw new InvalidInputException(
-                "--sev", "cbitpos", $"{wanted} is not this host's C-bit, which is bit {host.CBitPosition}; leave it out");
-        }
-
-        // Before the VM and so closed after it: KVM remembers the number of the descriptor.
-        SevDevice device = owned.Add(SevDevice.Open(config.DevicePath));
-        CheckPlatform(config, input, device, log);
-        return new SevHardware(config, input, host, device, owned, log);
+        ISevBackend backend = config.Mode == SevMode.Simulated
+            ? ModelSevBackend.Open(config, supported, owned)
+            : KernelSevBackend.Open(config, kvm, supported, owned);
+        CheckPlatform(config, input, backend, log);
+        return new GuestLaunch(input, backend, owned, log);
     }
 
     /// <summary>Makes the VM a SEV guest, before it has a vCPU.</summary>
     /// <param name="vm">The VM, of type <see cref="VmType"/>.</param>
     internal void Initialize(KvmVm vm)
     {
-        _commands = _owned.Add(KernelSevCommands.Create(vm, _device));
+        _commands = _backend.CreateCommands(vm, () => _saveAreas, _owned);
         _commands.Initialize(_input.Kind);
     }
 
     /// <summary>Launches the guest: its vCPUs have their final registers, its image is loaded.</summary>
     /// <param name="memory">The guest's RAM.</param>
     /// <param name="image">What is loaded in it.</param>
-    internal SevLaunchResult Launch(GuestMemory memory, LoadedImage image)
+    /// <param name="registers">What the vCPUs start with, in their order.</param>
+    internal SevLaunchResult Run(GuestMemory memory, LoadedImage image, IReadOnlyList<InitialRegisters> registers)
     {
-        KernelSevCommands commands = _commands ?? throw new InvalidOperationException("The launch comes after Initialize.");
+        ISevCommands commands = _commands ?? throw new InvalidOperationException("The launch comes after Initialize.");
+        _saveAreas = _input.Kind == SevGuestKind.SevEs ? SaveAreas.Create(registers, _backend.InitInterface) : [];
         SevLaunch launch = _owned.Add(new SevLaunch(commands, _input, _log));
-        return launch.Run(memory, image.Measured, owner: null);
+        return launch.Run(memory, image.Measured, _saveAreas, owner: null);
     }
 
-    private static void CheckPlatform(SevConfig config, SevLaunchInput input, SevDevice device, ILogger log)
+    private static void CheckPlatform(SevConfig config, SevLaunchInput input, ISevBackend backend, ILogger log)
     {
-        using KernelSevPlatform platform = new(device);
-        SevPlatformStatus status = platform.GetStatus();
+        SevPlatformStatus status = backend.Platform.GetStatus();
         log.Debug("SEV firmware {Firmware}, state {State}, {GuestCount} guests", status.Firmware, status.State, status.GuestCount);
-        if (config.Mode == SevMode.SevEs && !status.IsEsEnabled)
+        if (config.Kind == SevGuestKind.SevEs && !backend.IsSimulated && !status.IsEsEnabled)
         {
             throw new HostLacksException(
                 "--sev sev-es: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",
