@@ -28,25 +28,32 @@ internal sealed class SevHostFixture : IDisposable
         }
     }
 
+    /// <summary>The monitor: the native program that <c>KVMSEV_TEST_PROGRAM</c> names, else the one beside the tests.</summary>
+    public static string Monitor =>
+        Environment.GetEnvironmentVariable("KVMSEV_TEST_PROGRAM") is { Length: > 0 } program
+            ? program
+            : Path.Combine(AppContext.BaseDirectory, "kvmsev");
+
     /// <summary>Runs a guest that writes 21 to the debug-exit port.</summary>
     /// <param name="host">Options of the program.</param>
     /// <param name="sev">The value of <c>--sev</c>.</param>
     /// <param name="more">Further options of <c>run</c>.</param>
     public async Task<SevHostRun> RunAsync(string host, string sev, params string[] more)
     {
-        string kernel = _folder.File("tiny.elf");
+        string folder = Directory.CreateDirectory(_folder.File(Guid.NewGuid().ToString("N"))).FullName;
+        string kernel = Path.Combine(folder, "tiny.elf");
         await File.WriteAllBytesAsync(kernel, TinyKernel.Create(static c =>
         {
             c.mov(al, 21);
             c.@out(0xF4, al);
             c.hlt();
         }));
-        string log = _folder.File("log.jsonl");
-        string result = _folder.File("result.json");
+        string log = Path.Combine(folder, "log.jsonl");
+        string result = Path.Combine(folder, "result.json");
         string[] arguments =
         [
-            .. host.Split(' '), "--scramble", "--log", log, "--",
-            Path.Combine(AppContext.BaseDirectory, "kvmsev"), "run", "--kernel", kernel, "--debug-exit", "0xf4", "--serial", "off",
+            .. host.Split(' '), "--scramble", "--quiet", "--log", log, "--",
+            Monitor, "run", "--kernel", kernel, "--debug-exit", "0xf4", "--serial", "off",
             "--memory", "64M", "--sev", sev, "--timeout", "30s", "--result", result, .. more,
         ];
         using Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardError = true })!;
