@@ -54,10 +54,11 @@ public sealed record VmConfig
 }
 
 /// <summary>What the guest starts with.</summary>
-/// <param name="KernelPath">bzImage or ELF file.</param>
+/// <param name="KernelPath">bzImage or ELF file; null only with firmware.</param>
 /// <param name="InitramfsPath">Initial RAM disk, or null.</param>
 /// <param name="CommandLine">The kernel's command line, without a final NUL.</param>
-public sealed record BootConfig(string KernelPath, string? InitramfsPath, string CommandLine);
+/// <param name="FirmwarePath">Firmware that the guest starts with and that is handed the others; null to enter the kernel directly.</param>
+public sealed record BootConfig(string? KernelPath, string? InitramfsPath, string CommandLine, string? FirmwarePath = null);
 
 /// <summary>Memory encryption of the guest.</summary>
 public sealed record SevConfig
@@ -94,6 +95,27 @@ public sealed record SevConfig
 
     /// <summary>File with the owner's session, raw or base64; null exactly when <see cref="OwnerCertificatePath"/> is.</summary>
     public string? SessionPath { get; init; }
+
+    /// <summary>The policy of a SEV-SNP guest; null takes 0x30000.</summary>
+    public SnpPolicy? SnpPolicy { get; init; }
+
+    /// <summary>Whether the launch measures the hashes of kernel, initrd and command line into the firmware's hash area.</summary>
+    public bool HasKernelHashes { get; init; }
+
+    /// <summary>File with the owner's ID block of a SEV-SNP guest, raw or base64, or null.</summary>
+    public string? IdBlockPath { get; init; }
+
+    /// <summary>File with the ID block's authentication; null exactly when <see cref="IdBlockPath"/> is.</summary>
+    public string? IdAuthenticationPath { get; init; }
+
+    /// <summary>Whether the authentication's author key counts (AUTHOR_KEY_EN).</summary>
+    public bool HasAuthorKey { get; init; }
+
+    /// <summary>Whether reports signed by the VCEK are forbidden (VCEK_DIS).</summary>
+    public bool IsVcekDisabled { get; init; }
+
+    /// <summary>File with 32 bytes that every report of a SEV-SNP guest repeats, raw or base64, or null.</summary>
+    public string? HostDataPath { get; init; }
 
     /// <summary>How a SEV or SEV-ES machine is made; for the simulated mode, whose save areas it has.</summary>
     public SevInitInterface InitInterface { get; init; } = SevInitInterface.Auto;

@@ -5,11 +5,13 @@ namespace KvmSevVmm.Vmm.Boot;
 /// <summary>What lies in the guest's RAM before its first instruction, and how the first vCPU starts.</summary>
 public sealed class LoadedImage
 {
-    private LoadedImage(BootRegisters registers, GpaRange initrd, IReadOnlyList<LoadedPiece> measured)
+    private LoadedImage(
+        BootRegisters registers, GpaRange initrd, IReadOnlyList<LoadedPiece> measured, GuestFirmware? firmware = null)
     {
         Registers = registers;
         Initrd = initrd;
         Measured = measured;
+        Firmware = firmware;
     }
 
     /// <summary>The state that the first vCPU starts with.</summary>
@@ -24,6 +26,19 @@ public sealed class LoadedImage
     /// <summary>Everything that was loaded, in the order in which a launch measures it; also labels for the status map.</summary>
     public IReadOnlyList<LoadedPiece> Measured { get; }
 
+    /// <summary>The firmware that the guest starts with; null for a kernel that is entered directly.</summary>
+    public GuestFirmware? Firmware { get; }
+
+    /// <summary>Loads firmware; it fetches kernel and initrd itself.</summary>
+    /// <param name="firmware">The firmware.</param>
+    /// <param name="memory">The guest's RAM, laid out with room for the image.</param>
+    /// <exception cref="InvalidInputException">The image does not fit this machine; names the field.</exception>
+    public static LoadedImage LoadFirmware(GuestFirmware firmware, GuestMemory memory) => new(
+        new BootRegisters(BootProtocol.ResetVector, new Gpa(firmware.GetStartAddress(0)), 0, 0, 0, default, ushort.MaxValue),
+        default,
+        firmware.Load(memory),
+        firmware);
+
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
     /// <param name="boot">What to boot.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
@@ -32,7 +47,7 @@ public sealed class LoadedImage
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
     public static LoadedImage Load(BootConfig boot, GuestMemory memory)
     {
-        using KernelImage kernel = KernelImage.Open(boot.KernelPath);
+        using KernelImage kernel = KernelImage.Open(boot.KernelPath ?? throw new ArgumentException("There is no kernel.", nameof(boot)));
         using ImageSource? initrd = boot.InitramfsPath is null ? null : ImageSource.Open(boot.InitramfsPath);
         return Load(kernel, initrd, boot.CommandLine, memory);
     }
