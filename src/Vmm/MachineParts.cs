@@ -60,6 +60,9 @@ internal sealed record MachineParts
     /// <summary>What the launch has come to; null for a guest without one.</summary>
     public required SevLaunchResult? Launch { get; init; }
 
+    /// <summary>The same for a SEV-SNP guest.</summary>
+    public required SnpLaunchResult? SnpLaunch { get; init; }
+
     /// <summary>True for a guest that is launched and measured but never runs.</summary>
     public required bool IsLaunchOnly { get; init; }
 

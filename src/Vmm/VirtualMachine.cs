@@ -112,7 +112,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         LaunchMeasurement = _parts.Launch is { } measured
             ? (ReadOnlyMemory<byte>)measured.Measurement.Bytes.ToArray()
             : (ReadOnlyMemory<byte>?)null,
-        LaunchDigest = _parts.Launch?.LaunchDigest,
+        LaunchDigest = _parts.Launch?.LaunchDigest ?? _parts.SnpLaunch?.Digest,
     };
 
     /// <inheritdoc/>

@@ -102,10 +102,10 @@ public sealed record SevConfig
     /// <summary>Whether the launch measures the hashes of kernel, initrd and command line into the firmware's hash area.</summary>
     public bool HasKernelHashes { get; init; }
 
-    /// <summary>File with the owner's ID block of a SEV-SNP guest, raw or base64, or null.</summary>
+    /// <summary>File with the owner's ID block of a SEV-SNP guest, raw or base64, or the base64 text itself; or null.</summary>
     public string? IdBlockPath { get; init; }
 
-    /// <summary>File with the ID block's authentication; null exactly when <see cref="IdBlockPath"/> is.</summary>
+    /// <summary>The ID block's authentication, likewise; null exactly when <see cref="IdBlockPath"/> is.</summary>
     public string? IdAuthenticationPath { get; init; }
 
     /// <summary>Whether the authentication's author key counts (AUTHOR_KEY_EN).</summary>
@@ -114,7 +114,7 @@ public sealed record SevConfig
     /// <summary>Whether reports signed by the VCEK are forbidden (VCEK_DIS).</summary>
     public bool IsVcekDisabled { get; init; }
 
-    /// <summary>File with 32 bytes that every report of a SEV-SNP guest repeats, raw or base64, or null.</summary>
+    /// <summary>32 bytes that every report of a SEV-SNP guest repeats, likewise; or null.</summary>
     public string? HostDataPath { get; init; }
 
     /// <summary>How a SEV or SEV-ES machine is made; for the simulated mode, whose save areas it has.</summary>

@@ -15,8 +15,13 @@ internal sealed class RunOptions : CommonOptions
     private const ulong MaximumVcpus = 255;
 
     /// <summary>What to boot.</summary>
-    [Option("kernel", Required = true, MetaValue = "FILE", HelpText = "Kernel to boot: bzImage or ELF.")]
+    [Option("kernel", MetaValue = "FILE", HelpText = "Kernel to boot: bzImage or ELF. May be left out with --firmware.")]
     public string? Kernel { get; set; }
+
+    /// <summary>Firmware to start with.</summary>
+    [Option("firmware", MetaValue = "FILE",
+        HelpText = "Start with this firmware (OVMF as one image), which is handed kernel, initramfs and command line. SEV-SNP needs it.")]
+    public string? Firmware { get; set; }
 
     /// <summary>The initial RAM disk.</summary>
     [Option("initramfs", MetaValue = "FILE", HelpText = "Initial RAM disk. Also: --initrd.")]
@@ -121,6 +126,7 @@ internal sealed class RunOptions : CommonOptions
         RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
         RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseSameFile();
+        RefuseHalfABoot();
         if (LaunchOnly && SevValue.Parse(Sev).Mode == SevMode.None)
         {
             throw new UsageException("--launch-only: a guest without SEV is not launched", "add for instance --sev simulated");
@@ -139,7 +145,11 @@ internal sealed class RunOptions : CommonOptions
 
         return new VmConfig
         {
-            Boot = new BootConfig(RequirePath("--kernel", Kernel)!, RequirePath("--initramfs", Initramfs ?? Initrd), commandLine),
+            Boot = new BootConfig(
+                RequirePath("--kernel", Kernel),
+                RequirePath("--initramfs", Initramfs ?? Initrd),
+                commandLine,
+                RequirePath("--firmware", Firmware)),
             MemoryBytes = ParseMemory(),
             VcpuCount = (int)NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus),
             Sev = SevValue.Parse(Sev),
@@ -174,6 +184,25 @@ internal sealed class RunOptions : CommonOptions
         if (firstValue is not null && secondValue is not null)
         {
             throw new UsageException($"{first} and {second} are the same option; give one of them");
+        }
+    }
+
+    private void RefuseHalfABoot()
+    {
+        if (Kernel is null && Firmware is null)
+        {
+            throw new UsageException("--kernel is missing", "give a kernel with --kernel, firmware with --firmware, or both");
+        }
+
+        if (Kernel is null && (Initramfs ?? Initrd ?? CommandLine ?? Append) is not null)
+        {
+            throw new UsageException("--initramfs and --cmdline have no meaning without --kernel");
+        }
+
+        SevConfig sev = SevValue.Parse(Sev);
+        if (sev.HasKernelHashes && (Kernel is null || Firmware is null))
+        {
+            throw new UsageException("--sev kernel-hashes=on needs both --firmware, which checks the hashes, and --kernel, of which they are");
         }
     }
 
@@ -218,10 +247,14 @@ internal sealed class RunOptions : CommonOptions
         (string Option, string? Path)[] inputs =
         [
             ("--kernel", Kernel),
+            ("--firmware", Firmware),
             ("--initramfs", Initramfs ?? Initrd),
             ("--kvm", Kvm),
             ("--sev dh-cert-file", sev.OwnerCertificatePath),
             ("--sev session-file", sev.SessionPath),
+            ("--sev id-block", sev.IdBlockPath),
+            ("--sev id-auth", sev.IdAuthenticationPath),
+            ("--sev host-data", sev.HostDataPath),
         ];
         (string Option, string? Path)[] outputs =
             [("--map-out", MapOut), ("--event-log", EventLog), ("--result", Result), ("--serial", serialFile), ("--log-file", LogFile)];

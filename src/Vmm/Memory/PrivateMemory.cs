@@ -9,7 +9,7 @@ namespace KvmSevVmm.Vmm.Memory;
 /// <summary>
 /// The private half of a SEV-SNP guest's RAM: a guest_memfd for each RAM range, behind a memslot whose shared half is the ordinary RAM.
 /// </summary>
-/// <remarks>Which half a page is in, KVM_SET_MEMORY_ATTRIBUTES decides; at first all are shared. Dispose after the VM is closed.</remarks>
+/// <remarks>Which half a page is in, KVM_SET_MEMORY_ATTRIBUTES decides; at first all are shared. The VM holds the memory too.</remarks>
 internal sealed class PrivateMemory : IPageConversion, IDisposable
 {
     private readonly KvmVm _vm;

@@ -2,6 +2,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
@@ -15,16 +16,19 @@ namespace KvmSevVmm.Vmm.Sev;
 /// </summary>
 internal sealed class GuestLaunch
 {
-    private readonly SevLaunchInput _input;
+    private readonly SevLaunchInput? _input;
+    private readonly SnpLaunchInput? _snpInput;
     private readonly ISevBackend _backend;
     private readonly OwnedResources _owned;
     private readonly ILogger _log;
     private ISevCommands? _commands;
+    private ISnpCommands? _snpCommands;
     private IReadOnlyList<byte[]> _saveAreas = [];
 
-    private GuestLaunch(SevLaunchInput input, ISevBackend backend, OwnedResources owned, ILogger log)
+    private GuestLaunch(SevLaunchInput? input, SnpLaunchInput? snpInput, ISevBackend backend, OwnedResources owned, ILogger log)
     {
         _input = input;
+        _snpInput = snpInput;
         _backend = backend;
         _owned = owned;
         _log = log;
@@ -32,6 +36,9 @@ internal sealed class GuestLaunch
 
     /// <summary>The type of the VM.</summary>
     internal KvmVmType VmType => _backend.VmType;
+
+    /// <summary>Whether this is a SEV-SNP guest, which <see cref="RunSnp"/> launches; <see cref="Run"/> launches the others.</summary>
+    internal bool IsSnp => _snpInput is not null;
 
     /// <summary>The guest's C-bit.</summary>
     internal int CBitPosition => _backend.CBitPosition;
@@ -56,18 +63,27 @@ internal sealed class GuestLaunch
 
         // The launch is hashed along with the firmware; better to lack a library now than with a guest half launched.
         CryptoSupport.EnsureAvailable();
-        SevLaunchInput input = SevLaunchInput.Read(config);
+        bool isSnp = config.Kind == SevGuestKind.SevSnp;
+        SevLaunchInput? input = isSnp ? null : SevLaunchInput.Read(config);
+        SnpLaunchInput? snpInput = isSnp ? SnpLaunchInput.Read(config) : null;
         ISevBackend backend = config.Mode == SevMode.Simulated
             ? ModelSevBackend.Open(config, supported, owned)
             : KernelSevBackend.Open(config, kvm, supported, owned);
         CheckPlatform(config, input, backend, log);
-        return new GuestLaunch(input, backend, owned, log);
+        return new GuestLaunch(input, snpInput, backend, owned, log);
     }
 
     /// <summary>Makes the VM a SEV guest, before it has a vCPU.</summary>
     /// <param name="vm">The VM, of type <see cref="VmType"/>.</param>
     internal void Initialize(KvmVm vm)
     {
+        if (_input is null)
+        {
+            _snpCommands = _backend.CreateSnpCommands(vm, () => _saveAreas, _owned);
+            _snpCommands.Initialize();
+            return;
+        }
+
         _commands = _backend.CreateCommands(vm, () => _saveAreas, _owned);
         _commands.Initialize(_input.Kind);
     }
@@ -79,20 +95,40 @@ internal sealed class GuestLaunch
     internal SevLaunchResult Run(GuestMemory memory, LoadedImage image, IReadOnlyList<InitialRegisters> registers)
     {
         ISevCommands commands = _commands ?? throw new InvalidOperationException("The launch comes after Initialize.");
-        _saveAreas = _input.Kind == SevGuestKind.SevEs ? SaveAreas.Create(registers, _backend.InitInterface) : [];
-        SevLaunch launch = _owned.Add(new SevLaunch(commands, _input, _log));
+        SevLaunchInput input = _input!;
+        _saveAreas = input.Kind == SevGuestKind.SevEs ? SaveAreas.Create(registers, _backend.InitInterface) : [];
+        SevLaunch launch = _owned.Add(new SevLaunch(commands, input, _log));
         return launch.Run(memory, image.Measured, _saveAreas, owner: null);
     }
 
-    private static void CheckPlatform(SevConfig config, SevLaunchInput input, ISevBackend backend, ILogger log)
+    /// <summary>Launches a SEV-SNP guest: its vCPUs have their final registers, its firmware is loaded.</summary>
+    /// <param name="memory">The guest's RAM.</param>
+    /// <param name="firmware">What is loaded in it.</param>
+    /// <param name="cpuid">The first vCPU's CPUID.</param>
+    /// <param name="registers">What the vCPUs start with, in their order.</param>
+    internal SnpLaunchResult RunSnp(
+        GuestMemory memory, GuestFirmware firmware, ReadOnlySpan<KvmCpuidEntry2> cpuid, IReadOnlyList<InitialRegisters> registers)
+    {
+        ISnpCommands commands = _snpCommands ?? throw new InvalidOperationException("The launch comes after Initialize.");
+        _saveAreas = SaveAreas.Create(registers, SevInitInterface.Init2, VmsaProfiles.SnpActive);
+        return new SnpLaunch(commands, _snpInput!, _log).Run(memory, firmware, cpuid, _saveAreas);
+    }
+
+    private static void CheckPlatform(SevConfig config, SevLaunchInput? input, ISevBackend backend, ILogger log)
     {
         SevPlatformStatus status = backend.Platform.GetStatus();
         log.Debug("SEV firmware {Firmware}, state {State}, {GuestCount} guests", status.Firmware, status.State, status.GuestCount);
-        if (config.Kind == SevGuestKind.SevEs && !backend.IsSimulated && !status.IsEsEnabled)
+        if (config.Kind is SevGuestKind.SevEs or SevGuestKind.SevSnp && !backend.IsSimulated && !status.IsEsEnabled)
         {
             throw new HostLacksException(
-                "--sev sev-es: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",
+                $"--sev {SevModeWords.WordFor(config.Mode)}: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",
                 "load kvm_amd with sev_es=1, and read what ccp wrote to dmesg");
+        }
+
+        if (input is null)
+        {
+            // The policy of a SEV-SNP guest speaks of another interface's version; SNP_LAUNCH_START judges it.
+            return;
         }
 
         SevPolicy policy = input.Start.Policy;

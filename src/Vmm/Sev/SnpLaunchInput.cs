@@ -30,7 +30,7 @@ public sealed record SnpLaunchInput(SnpLaunchStartRequest Start, SnpLaunchFinish
         byte[] hostData = [];
         if (config.HostDataPath is string hostDataPath)
         {
-            hostData = EncodedBlob.ReadFile(hostDataPath, "host data", HostDataSize).Bytes;
+            hostData = ReadBlob(hostDataPath, "host data", HostDataSize);
         }
 
         if (config.IdBlockPath is null != config.IdAuthenticationPath is null)
@@ -49,8 +49,9 @@ public sealed record SnpLaunchInput(SnpLaunchStartRequest Start, SnpLaunchFinish
                 : new SnpLaunchInput(start, new SnpLaunchFinishRequest(default, default, false, config.IsVcekDisabled, hostData));
         }
 
-        IdBlock block = IdBlock.Read(blockPath, out _);
-        IdAuthentication authentication = IdAuthentication.Read(config.IdAuthenticationPath!, out _);
+        IdBlock block = IdBlock.Parse(ReadBlob(blockPath, "ID block", IdBlock.Size), blockPath);
+        IdAuthentication authentication = IdAuthentication.Parse(
+            ReadBlob(config.IdAuthenticationPath!, "ID authentication", IdAuthentication.Size), config.IdAuthenticationPath!);
         SnpLaunchFinishRequest finish = new(
             block.Bytes.ToArray(), authentication.Bytes.ToArray(), config.HasAuthorKey, config.IsVcekDisabled, hostData);
         SnpLaunchInput input = new(start, finish);
@@ -62,7 +63,16 @@ public sealed record SnpLaunchInput(SnpLaunchStartRequest Start, SnpLaunchFinish
             : input;
     }
 
+    /// <summary>Reads a file, raw or base64; or takes the text itself for base64, as QEMU's and libvirt's options have it.</summary>
+    private static byte[] ReadBlob(string text, string field, int size)
+    {
+        byte[] decoded = new byte[size];
+        return !File.Exists(text) && Convert.TryFromBase64String(text, decoded, out int length) && length == size
+            ? decoded
+            : EncodedBlob.ReadFile(text, field, size).Bytes;
+    }
+
     /// <summary>The launch digest that the ID block asks for; null without one.</summary>
     internal ReadOnlyMemory<byte>? WantedDigest =>
-        Finish.IdBlock.IsEmpty ? null : IdBlock.Parse(Finish.IdBlock.Span, "id-block").LaunchDigest.ToArray();
+        Finish.IdBlock.IsEmpty ? (ReadOnlyMemory<byte>?)null : IdBlock.Parse(Finish.IdBlock.Span, "id-block").LaunchDigest.ToArray();
 }
