@@ -42,12 +42,7 @@ internal sealed class SevHostFixture : IDisposable
     {
         string folder = Directory.CreateDirectory(_folder.File(Guid.NewGuid().ToString("N"))).FullName;
         string kernel = Path.Combine(folder, "tiny.elf");
-        await File.WriteAllBytesAsync(kernel, TinyKernel.Create(static c =>
-        {
-            c.mov(al, 21);
-            c.@out(0xF4, al);
-            c.hlt();
-        }));
+        WriteKernel(kernel);
         string log = Path.Combine(folder, "log.jsonl");
         string result = Path.Combine(folder, "result.json");
         string[] arguments =
@@ -61,6 +56,20 @@ internal sealed class SevHostFixture : IDisposable
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         JsonElement[] lines = [.. (await File.ReadAllLinesAsync(log)).Select(static line => JsonDocument.Parse(line).RootElement.Clone())];
         return new SevHostRun(process.ExitCode, error, lines, JsonDocument.Parse(await File.ReadAllTextAsync(result)).RootElement.Clone());
+    }
+
+    /// <summary>Writes the kernel that <see cref="RunAsync"/> boots, or hands to its firmware.</summary>
+    /// <param name="path">Where to.</param>
+    /// <returns>The same path.</returns>
+    public static string WriteKernel(string path)
+    {
+        File.WriteAllBytes(path, TinyKernel.Create(static c =>
+        {
+            c.mov(al, 21);
+            c.@out(0xF4, al);
+            c.hlt();
+        }));
+        return path;
     }
 
     public void Dispose() => _folder.Dispose();
