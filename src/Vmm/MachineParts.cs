@@ -48,6 +48,9 @@ internal sealed record MachineParts
     /// <summary>Carries the guest's input, or null.</summary>
     public required ConsoleInput? ConsoleInput { get; init; }
 
+    /// <summary>What asks the guest to shut down.</summary>
+    public required PowerButton PowerButton { get; init; }
+
     /// <summary>The event log, or null.</summary>
     public required EventLog? Events { get; init; }
 

@@ -2,6 +2,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
@@ -56,14 +57,18 @@ public static class VirtualMachineBuilder
         MsrExits.Enable(vm, config.Sev.Mode);
         CreateInterruptControllers(vm);
         PrivateMemory? privateMemory = RegisterMemory(config, vm, memory, owned);
-        LoadedImage image = firmware is null ? LoadedImage.Load(config.Boot, memory) : LoadedImage.LoadFirmware(firmware, memory);
+        AcpiTables acpi = AcpiTables.Create(config);
+        LoadedImage image = firmware is null ? LoadedImage.Load(config.Boot, acpi, memory) : LoadedImage.LoadFirmware(firmware, memory);
         var stop = owned.Add(new StopSignal());
         ConsoleMatcher? matcher = config.Until is { } pattern
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
         IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
-        ConsoleInput? input = io.Input is { } source ? owned.Add(new ConsoleInput(source, serial, stop, io.Messages)) : null;
+        var powerButton = new PowerButton(new GsiLine(vm, PowerButton.Gsi));
+        ConsoleInput? input = io.Input is { } source
+            ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
+            : null;
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
         var tracker = new SharedRegionTracker(
             layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
@@ -116,6 +121,7 @@ public static class VirtualMachineBuilder
             ConsoleOutput = output,
             ConsoleMatcher = matcher,
             ConsoleInput = input,
+            PowerButton = powerButton,
             Events = events,
             Mode = config.Sev.Mode,
             CBitPosition = layout.CBitPosition,
@@ -204,7 +210,22 @@ public static class VirtualMachineBuilder
         vm.SetTssAddr(GuestLayout.KvmTssAddress);
         vm.SetIdentityMapAddr(GuestLayout.KvmIdentityMapAddress);
         vm.CreateIrqChip();
+        MaskLegacyPics(vm);
         vm.CreatePit2(PitSpeakerDummy);
+    }
+
+    /// <summary>
+    /// Leaves the two PICs as a BIOS does that has none to use: masked. A guest of a hardware-reduced ACPI machine never initialises them,
+    /// and a serial port's interrupt would reach it a second time, under the vector of an exception.
+    /// </summary>
+    private static void MaskLegacyPics(KvmVm vm)
+    {
+        foreach (KvmIrqchipId id in (ReadOnlySpan<KvmIrqchipId>)[KvmIrqchipId.PicMaster, KvmIrqchipId.PicSlave])
+        {
+            KvmIrqchip pic = vm.GetIrqChip((uint)id);
+            pic.Pic.Imr = byte.MaxValue;
+            vm.SetIrqChip(pic);
+        }
     }
 
     private static IoBus AttachDevices(VmConfig config, KvmVm vm, ConsoleOutput output, StopSignal stop, out Serial16550 serial)
@@ -218,6 +239,8 @@ public static class VirtualMachineBuilder
         ports.Register(CmosRtc.Port, CmosRtc.WindowLength, new CmosRtc(TimeProvider.System), "cmos-rtc");
         ports.Register(PostCode.Port, 1, new PostCode(), "post-code");
         ports.Register(ResetPort.Port, ResetPort.WindowLength, new ResetPort(stop), "reset");
+        ports.Register(SleepControl.ControlPort, SleepControl.WindowLength, new SleepControl(stop), "sleep-control");
+        ports.Register(PanicPort.Port, 1, new PanicPort(stop), "pvpanic");
         if (config.DebugExitPort is { } port)
         {
             ports.Register(port, DebugExit.WindowLength, new DebugExit(stop), "debug-exit");

@@ -13,12 +13,6 @@ internal sealed class MachineRunner : IMachineRunner
         TimeSpan start = Stopwatch.GetElapsedTime(outputs.StartTimestamp);
         using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
         var io = new MachineIo(outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp);
-        if (config.VcpuCount > 1)
-        {
-            outputs.Log.Warning(
-                "{Count} vCPUs are created, but there are no ACPI tables yet: Linux finds and uses one", config.VcpuCount);
-        }
-
         using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
         outputs.Stop.Attach(machine);
         try

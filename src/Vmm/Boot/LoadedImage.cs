@@ -1,3 +1,4 @@
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Boot;
@@ -41,15 +42,16 @@ public sealed class LoadedImage
 
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
     /// <param name="boot">What to boot.</param>
+    /// <param name="acpi">The machine's tables: they are loaded, and measured, with the rest.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     /// <exception cref="FileNotFoundException">A file does not exist.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
-    public static LoadedImage Load(BootConfig boot, GuestMemory memory)
+    public static LoadedImage Load(BootConfig boot, AcpiTables acpi, GuestMemory memory)
     {
         using KernelImage kernel = KernelImage.Open(boot.KernelPath ?? throw new ArgumentException("There is no kernel.", nameof(boot)));
         using ImageSource? initrd = boot.InitramfsPath is null ? null : ImageSource.Open(boot.InitramfsPath);
-        return Load(kernel, initrd, boot.CommandLine, memory);
+        return Load(kernel, initrd, boot.CommandLine, memory, acpi);
     }
 
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
@@ -57,8 +59,10 @@ public sealed class LoadedImage
     /// <param name="initrd">The initrd, or null; stays the caller's.</param>
     /// <param name="commandLine">The command line, as the user wrote it.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
+    /// <param name="acpi">The machine's tables, or null for a machine without ACPI.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
-    public static LoadedImage Load(KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory)
+    public static LoadedImage Load(
+        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi = null)
     {
         // Everything is decided before anything is written.
         KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
@@ -79,15 +83,22 @@ public sealed class LoadedImage
         }
 
         measured.Add(new LoadedPiece("command line", line.Write(memory)));
+        ulong rsdp = 0;
+        if (acpi is not null)
+        {
+            rsdp = GuestLayout.AcpiTablesAddress;
+            measured.Add(new LoadedPiece("ACPI tables", WriteTables(acpi, memory)));
+        }
+
         bool isPvh = placement.Protocol == BootProtocol.Pvh32;
         ulong cr3 = 0;
         if (isPvh)
         {
-            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, initrdRange)));
+            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, initrdRange, rsdp)));
         }
         else
         {
-            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, initrdRange)));
+            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, initrdRange, rsdp)));
             cr3 = BootPageTables.Write(memory, out GpaRange tables);
             measured.Add(new LoadedPiece("page tables", tables));
         }
@@ -103,5 +114,20 @@ public sealed class LoadedImage
             gdt.Start,
             BootGdt.Size - 1);
         return new LoadedImage(registers, initrdRange, measured);
+    }
+
+    private static GpaRange WriteTables(AcpiTables acpi, GuestMemory memory)
+    {
+        byte[] image = acpi.Place(GuestLayout.AcpiTablesAddress);
+        if (image.Length > GuestLayout.AcpiTablesCapacity)
+        {
+            throw new InvalidInputException(
+                "devices", "ACPI tables", $"{image.Length} bytes are more than the {GuestLayout.AcpiTablesCapacity} set aside for them");
+        }
+
+        GpaRange pages = new(new Gpa(GuestLayout.AcpiTablesAddress), GuestPage.RoundUp((ulong)image.Length));
+        memory.Clear(pages);
+        memory.Write(pages.Start, image);
+        return pages;
     }
 }

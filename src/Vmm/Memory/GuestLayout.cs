@@ -11,8 +11,11 @@ namespace KvmSevVmm.Vmm.Memory;
 /// 0x0000_9000  boot page tables            (six pages)
 /// 0x0002_0000  command line                (64 KiB)
 /// 0x0009_fc00  end of usable low memory; the guest finds RAM up to 1 MiB, but reserved
+/// 0x000e_0000  ACPI tables, the RSDP first  (64 KiB)
 /// 0x0010_0000  kernel; the initrd lies at the top of low RAM
-/// 0xc000_0000  no RAM from here to 4 GiB: devices, and at 0xfeff_c000 KVM's own four pages
+/// 0xc000_0000  no RAM from here to 4 GiB: devices
+/// 0xd000_0000  windows of virtio-mmio devices and their like (16 MiB)
+/// 0xfec0_0000  I/O APIC; 0xfee0_0000 local APICs; 0xfeff_c000 KVM's own four pages
 /// 0xff00_0000  at the earliest: guest firmware, which ends at 4 GiB
 /// 0x1_0000_0000  the RAM that found no room below
 /// </code>
@@ -30,6 +33,24 @@ public sealed class GuestLayout
 
     /// <summary>Usable memory goes on here, behind the PC's reserved range.</summary>
     public const ulong ExtendedMemoryStart = 0x10_0000;
+
+    /// <summary>The windows of devices whose place is not fixed begin here.</summary>
+    public const ulong DeviceWindowsStart = 0xD000_0000;
+
+    /// <summary>First address behind those windows.</summary>
+    public const ulong DeviceWindowsEnd = 0xD100_0000;
+
+    /// <summary>KVM's I/O APIC.</summary>
+    public const ulong IoApicAddress = 0xFEC0_0000;
+
+    /// <summary>The local APIC of each vCPU.</summary>
+    public const ulong LocalApicAddress = 0xFEE0_0000;
+
+    /// <summary>The ACPI tables, in the range that a PC's BIOS has them in: a guest that is not told finds the RSDP by a search.</summary>
+    public const ulong AcpiTablesAddress = 0xE_0000;
+
+    /// <summary>Bytes set aside for the ACPI tables.</summary>
+    public const int AcpiTablesCapacity = 0x1_0000;
 
     /// <summary>The boot GDT, one page.</summary>
     public const ulong GdtAddress = 0x6000;
@@ -207,7 +228,9 @@ public sealed class GuestLayout
         List<E820Entry> entries =
         [
             new(GpaRange.FromBounds(0, LowUsableEnd), E820Type.Ram),
-            new(GpaRange.FromBounds(LowUsableEnd, ExtendedMemoryStart), E820Type.Reserved),
+            new(GpaRange.FromBounds(LowUsableEnd, AcpiTablesAddress), E820Type.Reserved),
+            new(new GpaRange(new Gpa(AcpiTablesAddress), AcpiTablesCapacity), E820Type.Acpi),
+            new(GpaRange.FromBounds(AcpiTablesAddress + AcpiTablesCapacity, ExtendedMemoryStart), E820Type.Reserved),
             new(GpaRange.FromBounds(ExtendedMemoryStart, lowRam.End.Value), E820Type.Ram),
         ];
         if (!firmware.IsEmpty)

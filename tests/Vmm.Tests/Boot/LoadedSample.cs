@@ -1,3 +1,4 @@
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -13,6 +14,9 @@ internal sealed class LoadedSample : IDisposable
         Image = image;
         Guarded = guarded;
     }
+
+    /// <summary>The ACPI tables of a machine with one processor and no devices.</summary>
+    internal static AcpiTables Tables { get; } = AcpiTables.Create(1, []);
 
     internal LoadedImage Image { get; }
 
