@@ -3,7 +3,6 @@ using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Console;
-using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -150,7 +149,7 @@ internal sealed class RunOptions : CommonOptions
                 RequirePath("--initramfs", Initramfs ?? Initrd),
                 commandLine,
                 RequirePath("--firmware", Firmware)),
-            MemoryBytes = ParseMemory(),
+            MemoryBytes = MemoryValue.Parse(Memory),
             VcpuCount = (int)NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus),
             Sev = SevValue.Parse(Sev),
             ExitHypercalls = ExitHypercalls switch
@@ -204,16 +203,6 @@ internal sealed class RunOptions : CommonOptions
         {
             throw new UsageException("--sev kernel-hashes=on needs both --firmware, which checks the hashes, and --kernel, of which they are");
         }
-    }
-
-    private ulong ParseMemory()
-    {
-        const string Option = "--memory";
-        string text = Memory.Contains('=', StringComparison.Ordinal) || Memory.Contains(',', StringComparison.Ordinal)
-            ? KeyValueList.Parse(Option, Memory, "size").Get("size")!
-            : Memory;
-        ulong bytes = SizeValue.Parse(Option, text);
-        return GuestPage.IsAligned(bytes) ? bytes : throw new UsageException($"{Option}: '{text}' is not a multiple of 4 KiB");
     }
 
     private string? ParseUntil()

@@ -64,24 +64,53 @@ public sealed class LoadedImage
     public static LoadedImage Load(
         KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi = null)
     {
-        // Everything is decided before anything is written.
         KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
-        KernelPlacement placement = kernel.Place(memory.Layout);
-        GpaRange initrdRange = initrd is null
-            ? default
-            : Boot.Initrd.Place(initrd, memory.Layout, placement.End, kernel.InitrdAddressMax);
-
+        (KernelPlacement placement, GpaRange initrdRange) = PlaceFiles(kernel, initrd, memory.Layout);
         List<LoadedPiece> measured = [];
         foreach (GpaRange pages in kernel.Load(memory, placement))
         {
-            measured.Add(new LoadedPiece("kernel", pages));
+            measured.Add(new LoadedPiece(LoadedPiece.Kernel, pages));
         }
 
         if (initrd is not null)
         {
-            measured.Add(new LoadedPiece("initrd", Boot.Initrd.Load(initrd, memory, initrdRange)));
+            measured.Add(new LoadedPiece(LoadedPiece.Initrd, Boot.Initrd.Load(initrd, memory, initrdRange)));
         }
 
+        return WriteBootData(kernel, line, placement, initrdRange, memory, measured);
+    }
+
+    /// <summary>
+    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory)"/> but reading the contents of the two files, which
+    /// then also lack in <see cref="Measured"/>.
+    /// </summary>
+    /// <param name="kernel">The kernel; stays the caller's.</param>
+    /// <param name="initrd">The initrd, or null; stays the caller's.</param>
+    /// <param name="commandLine">The command line, as the user wrote it.</param>
+    /// <param name="memory">RAM of which only the boot structures are written.</param>
+    /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
+    internal static LoadedImage LoadWithoutFiles(KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory)
+    {
+        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
+        (KernelPlacement placement, GpaRange initrdRange) = PlaceFiles(kernel, initrd, memory.Layout);
+        return WriteBootData(kernel, line, placement, initrdRange, memory, []);
+    }
+
+    // Everything is decided before anything is written.
+    private static (KernelPlacement Kernel, GpaRange Initrd) PlaceFiles(KernelImage kernel, ImageSource? initrd, GuestLayout layout)
+    {
+        KernelPlacement placement = kernel.Place(layout);
+        return (placement, initrd is null ? default : Boot.Initrd.Place(initrd, layout, placement.End, kernel.InitrdAddressMax));
+    }
+
+    private static LoadedImage WriteBootData(
+        KernelImage kernel,
+        KernelCommandLine line,
+        KernelPlacement placement,
+        GpaRange initrdRange,
+        GuestMemory memory,
+        List<LoadedPiece> measured)
+    {
         measured.Add(new LoadedPiece("command line", line.Write(memory)));
         ulong rsdp = 0;
         if (acpi is not null)

@@ -1,0 +1,140 @@
+using System.Globalization;
+using KvmSevVmm.Sev.Measurement;
+using KvmSevVmm.Vmm.Boot;
+
+namespace KvmSevVmm.Vmm.Sev;
+
+/// <summary>
+/// Answers "my measurement differs" for a kernel without firmware: tries the variants of the launch that are known to happen, and names the
+/// one that fits. Variants combine; the one with the fewest differences wins.
+/// </summary>
+public sealed class DirectLaunchVariantFinder : IDisposable
+{
+    /// <summary>As many vCPUs are tried.</summary>
+    public const int MaximumVcpuCount = 255;
+
+    // Three mistakes at once would explain anything.
+    private const int MaximumDifferences = 2;
+
+    private readonly DirectLaunchDigest _launch;
+    private readonly Func<ReadOnlySpan<byte>, bool> _isWanted;
+    private readonly IReadOnlyList<SaveAreaVariant> _saveAreas;
+    private readonly Dictionary<bool, SevLaunchDigest> _starts = [];
+
+    private DirectLaunchVariantFinder(DirectLaunchDigest launch, Func<ReadOnlySpan<byte>, bool> isWanted)
+    {
+        _launch = launch;
+        _isWanted = isWanted;
+        _saveAreas = SaveAreaVariant.List(launch.Inputs);
+    }
+
+    /// <summary>Looks for the launch whose digest satisfies a condition.</summary>
+    /// <param name="launch">The launch that was expected to.</param>
+    /// <param name="isWanted">The condition.</param>
+    /// <returns>The variant with the fewest differences; null when none of the known ones fits.</returns>
+    /// <exception cref="InvalidInputException">The launch that was expected cannot be at all.</exception>
+    public static LaunchVariant? Find(DirectLaunchDigest launch, Func<ReadOnlySpan<byte>, bool> isWanted)
+    {
+        using DirectLaunchVariantFinder finder = new(launch, isWanted);
+        return finder.Search();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (SevLaunchDigest start in _starts.Values)
+        {
+            start.Dispose();
+        }
+    }
+
+    private LaunchVariant? Search()
+    {
+        for (int total = 0; total <= MaximumDifferences; total++)
+        {
+            foreach ((DirectLaunchInputs inputs, IReadOnlyList<string> differences) in DirectLaunchVariants.List(_launch.Inputs))
+            {
+                if (differences.Count <= total && Try(inputs, differences, total - differences.Count) is { } found)
+                {
+                    return found;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private LaunchVariant? Try(DirectLaunchInputs inputs, IReadOnlyList<string> differences, int furtherDifferences)
+    {
+        bool withInitrd = inputs.Boot.InitramfsPath is not null;
+        if (!_starts.TryGetValue(withInitrd, out SevLaunchDigest? start))
+        {
+            start = _launch.StartWithFiles(withInitrd);
+            _starts.Add(withInitrd, start);
+        }
+
+        try
+        {
+            using SevLaunchDigest data = _launch.Continue(start, inputs, out BootRegisters registers);
+            return TrySaveAreas(data, registers, differences, furtherDifferences);
+        }
+        catch (InvalidInputException) when (differences.Count > 0)
+        {
+            // No such machine: nobody can have launched it.
+            return null;
+        }
+    }
+
+    private LaunchVariant? TrySaveAreas(
+        SevLaunchDigest data, BootRegisters registers, IReadOnlyList<string> differences, int furtherDifferences)
+    {
+        foreach (SaveAreaVariant variant in _saveAreas)
+        {
+            // Another number of vCPUs is a difference too.
+            bool isGivenCount = variant.Differences.Count == furtherDifferences;
+            if (!isGivenCount && variant.Differences.Count != furtherDifferences - 1)
+            {
+                continue;
+            }
+
+            List<string> all = [.. differences, .. variant.Differences];
+            LaunchVariant? found = variant.Init is SevInitInterface init
+                ? TryCounts(data, SaveAreas.ForDirectBoot(registers, 2, init, variant.CpuSignature), all, isGivenCount)
+                : isGivenCount ? Offer(data.GetDigest(), all, 0) : null;
+            if (found is not null)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    private LaunchVariant? TryCounts(SevLaunchDigest data, IReadOnlyList<byte[]> pages, List<string> differences, bool isGivenCount)
+    {
+        int given = _launch.Inputs.VcpuCount;
+        using SevLaunchDigest digest = data.Fork();
+        for (int count = 1; count <= (isGivenCount ? given : MaximumVcpuCount); count++)
+        {
+            // All vCPUs but the first are alike.
+            digest.UpdateVmsa(pages[Math.Min(count, pages.Count) - 1], string.Empty);
+            if (isGivenCount != (count == given))
+            {
+                continue;
+            }
+
+            List<string> all = isGivenCount
+                ? differences
+                : [.. differences, string.Create(CultureInfo.InvariantCulture, $"{count} vCPUs instead of {given}")];
+            if (Offer(digest.GetDigest(), all, count) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    private LaunchVariant? Offer(byte[] digest, IReadOnlyList<string> differences, int vcpuCount) =>
+        _isWanted(digest) ? new LaunchVariant(differences, vcpuCount, digest) : null;
+}
