@@ -78,9 +78,9 @@ public sealed class DirectLaunchVariantFinder : IDisposable
             using SevLaunchDigest data = _launch.Continue(start, inputs, out BootRegisters registers);
             return TrySaveAreas(data, registers, differences, furtherDifferences);
         }
-        catch (InvalidInputException) when (differences.Count > 0)
+        catch (Exception error) when (differences.Count > 0 && error is InvalidInputException or HostLacksException)
         {
-            // No such machine: nobody can have launched it.
+            // No such machine: nobody can have launched it, or not on a computer like this one.
             return null;
         }
     }

@@ -18,12 +18,12 @@ internal static class MeasureCommand
         Prints one line: the launch digest (hex), or with --tik and a nonce the
         measurement with its nonce (base64), as LAUNCH_MEASURE returns it.
 
-        Without --firmware the kernel is loaded as 'run' loads it, and the digest is that
-        of 'run' with the same files, --memory, --cpus and --sev. The C-bit stands in the
-        guest's page tables: give the host's as cbitpos (51 on EPYC since Milan, 47
-        before; 'kvmsev doctor' tells it). With --firmware the digests are those of QEMU,
-        EC2 and GCE. Values are hex or base64, or the name of a file with hex, base64 or
-        the bytes themselves.
+        Without --firmware the kernel is loaded as 'run' loads it, and the digest is
+        that of 'run' with the same files, --memory, --cpus and --sev. The C-bit stands
+        in the guest's page tables: give the host's as cbitpos (51 on EPYC since Milan,
+        47 before). With --firmware the digests are those of QEMU, EC2 and GCE. Values
+        are hex or base64, or the name of a file with hex, base64 or the bytes
+        themselves.
 
         Exit codes: 0 done, and all that was expected came out; 1 it did not; 64 usage;
         65 bad input; 66 no such file.
@@ -33,9 +33,9 @@ internal static class MeasureCommand
                 "What will the host measure?",
                 "measure", "--sev", "sev,cbitpos=51", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0"),
             new VerbExample(
-                "Is this the guest I sent? (the measurement as QEMU, libvirt and run print it)",
+                "Is this the guest I sent? (the measurement as QEMU and run print it)",
                 "measure", "--sev", "sev,policy=0x1", "--firmware", "OVMF.fd", "--tik", "vm_tik.bin", "--firmware-version", "1.55.25",
-                "--measurement", "p0pcHIC5hvVnkYG94G3lKfE2/8tTaCDdmqx8bZO37TKgoaKjpKWmp6ipqqusra6v"),
+                "--measurement", "measurement.b64"),
             new VerbExample(
                 "A SEV-SNP guest, page by page:",
                 "measure", "--sev", "sev-snp", "--firmware", "OVMF.fd", "--cpus", "4", "--cpu-model", "EPYC-Milan", "--explain"),

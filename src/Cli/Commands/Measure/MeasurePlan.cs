@@ -213,7 +213,9 @@ internal sealed class MeasurePlan : IDisposable
             VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, LaunchInputs.MaximumVcpuCount),
             Profile = profile,
             SevFeatures = _options.SevFeatures is string features ? NumberValue.Parse("--sev-features", features) : null,
-            FirmwareDigest = _options.OvmfHash is string hash ? Read("--ovmf-hash", hash, "firmware digest", SnpLaunchDigest.Size) : null,
+            FirmwareDigest = _options.OvmfHash is string hash
+                ? Read("--ovmf-hash", hash, "firmware digest", SnpLaunchDigest.Size)
+                : (ReadOnlyMemory<byte>?)null,
         };
         inputs = inputs with { Vmsas = ReadVmsas(inputs.VcpuCount) };
         bool needsProcessor = Sev.Mode != LaunchMode.Sev && inputs.Vmsas is null && VmmValue.ShowsCpuSignature(profile)
