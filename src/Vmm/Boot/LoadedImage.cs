@@ -77,23 +77,25 @@ public sealed class LoadedImage
             measured.Add(new LoadedPiece(LoadedPiece.Initrd, Boot.Initrd.Load(initrd, memory, initrdRange)));
         }
 
-        return WriteBootData(kernel, line, placement, initrdRange, memory, measured);
+        return WriteBootData(kernel, line, placement, initrdRange, acpi, memory, measured);
     }
 
     /// <summary>
-    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory)"/> but reading the contents of the two files, which
-    /// then also lack in <see cref="Measured"/>.
+    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory, AcpiTables?)"/> but reading the contents of the two
+    /// files, which then also lack in <see cref="Measured"/>.
     /// </summary>
     /// <param name="kernel">The kernel; stays the caller's.</param>
     /// <param name="initrd">The initrd, or null; stays the caller's.</param>
     /// <param name="commandLine">The command line, as the user wrote it.</param>
     /// <param name="memory">RAM of which only the boot structures are written.</param>
+    /// <param name="acpi">The machine's tables, or null for a machine without ACPI.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
-    internal static LoadedImage LoadWithoutFiles(KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory)
+    internal static LoadedImage LoadWithoutFiles(
+        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi)
     {
         KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
         (KernelPlacement placement, GpaRange initrdRange) = PlaceFiles(kernel, initrd, memory.Layout);
-        return WriteBootData(kernel, line, placement, initrdRange, memory, []);
+        return WriteBootData(kernel, line, placement, initrdRange, acpi, memory, []);
     }
 
     // Everything is decided before anything is written.
@@ -108,6 +110,7 @@ public sealed class LoadedImage
         KernelCommandLine line,
         KernelPlacement placement,
         GpaRange initrdRange,
+        AcpiTables? acpi,
         GuestMemory memory,
         List<LoadedPiece> measured)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 
@@ -38,11 +39,12 @@ public sealed class DirectLaunchDigest : IDisposable
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
     public static DirectLaunchDigest Open(DirectLaunchInputs inputs)
     {
-        KernelImage kernel = KernelImage.Open(inputs.Boot.KernelPath);
+        KernelImage kernel = KernelImage.Open(
+            inputs.Machine.Boot.KernelPath ?? throw new ArgumentException("There is no kernel.", nameof(inputs)));
         try
         {
             return new DirectLaunchDigest(
-                inputs, kernel, inputs.Boot.InitramfsPath is string initramfs ? ImageSource.Open(initramfs) : null);
+                inputs, kernel, inputs.Machine.Boot.InitramfsPath is string initramfs ? ImageSource.Open(initramfs) : null);
         }
         catch
         {
@@ -59,13 +61,14 @@ public sealed class DirectLaunchDigest : IDisposable
     public byte[] Compute(ICollection<MeasuredStep>? trace = null, IProgress<long>? progress = null)
     {
         using GuestMemory memory = MapMemory(Inputs);
-        LoadedImage image = LoadedImage.Load(_kernel, _initrd, Inputs.Boot.CommandLine, memory);
+        LoadedImage image = LoadedImage.Load(
+            _kernel, _initrd, Inputs.Machine.Boot.CommandLine, memory, AcpiTables.Create(Inputs.Machine));
         using SevLaunchDigest digest = new() { Trace = trace, Progress = progress };
         Update(digest, memory, image.Measured);
         if (Inputs.Kind == SevGuestKind.SevEs)
         {
             IReadOnlyList<byte[]> saveAreas =
-                SaveAreas.ForDirectBoot(image.Registers, Inputs.VcpuCount, Inputs.InitInterface, Inputs.CpuSignature);
+                SaveAreas.ForDirectBoot(image.Registers, Inputs.Machine.VcpuCount, Inputs.InitInterface, Inputs.CpuSignature);
             for (int vcpu = 0; vcpu < saveAreas.Count; vcpu++)
             {
                 digest.UpdateVmsa(saveAreas[vcpu], string.Create(CultureInfo.InvariantCulture, $"VMSA of vCPU {vcpu}"));
@@ -104,7 +107,11 @@ public sealed class DirectLaunchDigest : IDisposable
     {
         using GuestMemory memory = MapMemory(changed);
         LoadedImage image = LoadedImage.LoadWithoutFiles(
-            _kernel, changed.Boot.InitramfsPath is null ? null : _initrd, changed.Boot.CommandLine, memory);
+            _kernel,
+            changed.Machine.Boot.InitramfsPath is null ? null : _initrd,
+            changed.Machine.Boot.CommandLine,
+            memory,
+            AcpiTables.Create(changed.Machine));
         registers = image.Registers;
         SevLaunchDigest digest = start.Fork();
         Update(digest, memory, image.Measured);
@@ -112,7 +119,7 @@ public sealed class DirectLaunchDigest : IDisposable
     }
 
     private static GuestMemory MapMemory(DirectLaunchInputs inputs) =>
-        GuestMemory.Create(GuestLayout.Create(inputs.MemoryBytes, WidestAddressBits, SevMode.Sev, inputs.CBitPosition));
+        GuestMemory.Create(GuestLayout.Create(inputs.Machine.MemoryBytes, WidestAddressBits, SevMode.Sev, inputs.CBitPosition));
 
     private static void Update(SevLaunchDigest digest, GuestMemory memory, IEnumerable<LoadedPiece> pieces)
     {

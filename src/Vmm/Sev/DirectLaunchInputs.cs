@@ -6,14 +6,8 @@ namespace KvmSevVmm.Vmm.Sev;
 /// <summary>Everything that the launch digest of a kernel without firmware depends on. Immutable.</summary>
 public sealed record DirectLaunchInputs
 {
-    /// <summary>What to boot.</summary>
-    public required BootConfig Boot { get; init; }
-
-    /// <summary>Guest RAM in bytes; a multiple of 4 KiB.</summary>
-    public required ulong MemoryBytes { get; init; }
-
-    /// <summary>Number of vCPUs.</summary>
-    public int VcpuCount { get; init; } = 1;
+    /// <summary>The machine: its files, RAM, vCPUs and devices, all of which show in what is loaded.</summary>
+    public required VmConfig Machine { get; init; }
 
     /// <summary>SEV or SEV-ES.</summary>
     public required SevGuestKind Kind { get; init; }

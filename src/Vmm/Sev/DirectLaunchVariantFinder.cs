@@ -1,4 +1,3 @@
-using System.Globalization;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Vmm.Boot;
 
@@ -10,9 +9,6 @@ namespace KvmSevVmm.Vmm.Sev;
 /// </summary>
 public sealed class DirectLaunchVariantFinder : IDisposable
 {
-    /// <summary>As many vCPUs are tried.</summary>
-    public const int MaximumVcpuCount = 255;
-
     // Three mistakes at once would explain anything.
     private const int MaximumDifferences = 2;
 
@@ -66,7 +62,7 @@ public sealed class DirectLaunchVariantFinder : IDisposable
 
     private LaunchVariant? Try(DirectLaunchInputs inputs, IReadOnlyList<string> differences, int furtherDifferences)
     {
-        bool withInitrd = inputs.Boot.InitramfsPath is not null;
+        bool withInitrd = inputs.Machine.Boot.InitramfsPath is not null;
         if (!_starts.TryGetValue(withInitrd, out SevLaunchDigest? start))
         {
             start = _launch.StartWithFiles(withInitrd);
@@ -76,7 +72,7 @@ public sealed class DirectLaunchVariantFinder : IDisposable
         try
         {
             using SevLaunchDigest data = _launch.Continue(start, inputs, out BootRegisters registers);
-            return TrySaveAreas(data, registers, differences, furtherDifferences);
+            return TrySaveAreas(data, registers, inputs.Machine.VcpuCount, differences, furtherDifferences);
         }
         catch (Exception error) when (differences.Count > 0 && error is InvalidInputException or HostLacksException)
         {
@@ -86,55 +82,26 @@ public sealed class DirectLaunchVariantFinder : IDisposable
     }
 
     private LaunchVariant? TrySaveAreas(
-        SevLaunchDigest data, BootRegisters registers, IReadOnlyList<string> differences, int furtherDifferences)
+        SevLaunchDigest data, BootRegisters registers, int vcpuCount, IReadOnlyList<string> differences, int furtherDifferences)
     {
-        foreach (SaveAreaVariant variant in _saveAreas)
+        foreach (SaveAreaVariant variant in _saveAreas.Where(variant => variant.Differences.Count == furtherDifferences))
         {
-            // Another number of vCPUs is a difference too.
-            bool isGivenCount = variant.Differences.Count == furtherDifferences;
-            if (!isGivenCount && variant.Differences.Count != furtherDifferences - 1)
+            using SevLaunchDigest digest = data.Fork();
+            if (variant.Init is SevInitInterface init)
             {
-                continue;
+                foreach (byte[] page in SaveAreas.ForDirectBoot(registers, vcpuCount, init, variant.CpuSignature))
+                {
+                    digest.UpdateVmsa(page, string.Empty);
+                }
             }
 
-            List<string> all = [.. differences, .. variant.Differences];
-            LaunchVariant? found = variant.Init is SevInitInterface init
-                ? TryCounts(data, SaveAreas.ForDirectBoot(registers, 2, init, variant.CpuSignature), all, isGivenCount)
-                : isGivenCount ? Offer(data.GetDigest(), all, 0) : null;
-            if (found is not null)
+            byte[] value = digest.GetDigest();
+            if (_isWanted(value))
             {
-                return found;
+                return new LaunchVariant([.. differences, .. variant.Differences], vcpuCount, value);
             }
         }
 
         return null;
     }
-
-    private LaunchVariant? TryCounts(SevLaunchDigest data, IReadOnlyList<byte[]> pages, List<string> differences, bool isGivenCount)
-    {
-        int given = _launch.Inputs.VcpuCount;
-        using SevLaunchDigest digest = data.Fork();
-        for (int count = 1; count <= (isGivenCount ? given : MaximumVcpuCount); count++)
-        {
-            // All vCPUs but the first are alike.
-            digest.UpdateVmsa(pages[Math.Min(count, pages.Count) - 1], string.Empty);
-            if (isGivenCount != (count == given))
-            {
-                continue;
-            }
-
-            List<string> all = isGivenCount
-                ? differences
-                : [.. differences, string.Create(CultureInfo.InvariantCulture, $"{count} vCPUs instead of {given}")];
-            if (Offer(digest.GetDigest(), all, count) is { } found)
-            {
-                return found;
-            }
-        }
-
-        return null;
-    }
-
-    private LaunchVariant? Offer(byte[] digest, IReadOnlyList<string> differences, int vcpuCount) =>
-        _isWanted(digest) ? new LaunchVariant(differences, vcpuCount, digest) : null;
 }

@@ -10,6 +10,7 @@ internal static class DirectLaunchVariants
     // The C-bits of AMD's processors: 47 on Naples and Rome, 51 since Milan. The others are those of simulated hosts.
     private const int FirstCBit = 33;
     private const int LastCBit = 51;
+    private const int LastVcpuCount = 64;
 
     /// <summary>All combinations, the given launch first and each with its differences in words.</summary>
     /// <param name="given">The launch that was expected.</param>
@@ -17,15 +18,20 @@ internal static class DirectLaunchVariants
     {
         // A difference of null is none.
         IEnumerable<(DirectLaunchInputs Inputs, IReadOnlyList<string> Differences)> all = [(given, [])];
-        all = Cross(all, inputs => ListCommandLines(inputs.Boot.CommandLine)
-            .Select(change => (inputs with { Boot = inputs.Boot with { CommandLine = change.Value } }, change.Difference)));
-        all = Cross(all, inputs => ListInitrds(inputs.Boot.InitramfsPath)
-            .Select(change => (inputs with { Boot = inputs.Boot with { InitramfsPath = change.Value } }, change.Difference)));
-        all = Cross(all, inputs => ListCBits(inputs.CBitPosition)
-            .Select(change => (inputs with { CBitPosition = change.Value }, change.Difference)));
-        return Cross(all, inputs => ListMemorySizes(inputs.MemoryBytes)
-            .Select(change => (inputs with { MemoryBytes = change.Value }, change.Difference)));
+        all = Cross(all, inputs => ListCommandLines(inputs.Machine.Boot.CommandLine).Select(change =>
+            (WithBoot(inputs, inputs.Machine.Boot with { CommandLine = change.Value }), change.Difference)));
+        all = Cross(all, inputs => ListInitrds(inputs.Machine.Boot.InitramfsPath).Select(change =>
+            (WithBoot(inputs, inputs.Machine.Boot with { InitramfsPath = change.Value }), change.Difference)));
+        all = Cross(all, inputs => ListCBits(inputs.CBitPosition).Select(change =>
+            (inputs with { CBitPosition = change.Value }, change.Difference)));
+        all = Cross(all, inputs => ListVcpuCounts(inputs.Machine.VcpuCount).Select(change =>
+            (inputs with { Machine = inputs.Machine with { VcpuCount = change.Value } }, change.Difference)));
+        return Cross(all, inputs => ListMemorySizes(inputs.Machine.MemoryBytes).Select(change =>
+            (inputs with { Machine = inputs.Machine with { MemoryBytes = change.Value } }, change.Difference)));
     }
+
+    private static DirectLaunchInputs WithBoot(DirectLaunchInputs inputs, BootConfig boot) =>
+        inputs with { Machine = inputs.Machine with { Boot = boot } };
 
     private static IEnumerable<(DirectLaunchInputs Inputs, IReadOnlyList<string> Differences)> Cross(
         IEnumerable<(DirectLaunchInputs Inputs, IReadOnlyList<string> Differences)> launches,
@@ -56,6 +62,11 @@ internal static class DirectLaunchVariants
     private static IEnumerable<(int Value, string? Difference)> ListCBits(int given) =>
         Enumerable.Range(FirstCBit, LastCBit - FirstCBit + 1).Where(bit => bit != given)
             .Select(bit => (bit, (string?)string.Create(CultureInfo.InvariantCulture, $"C-bit {bit} instead of {given}")))
+            .Prepend((given, null));
+
+    private static IEnumerable<(int Value, string? Difference)> ListVcpuCounts(int given) =>
+        Enumerable.Range(1, LastVcpuCount).Where(count => count != given)
+            .Select(count => (count, (string?)string.Create(CultureInfo.InvariantCulture, $"{count} vCPUs instead of {given}")))
             .Prepend((given, null));
 
     private static IEnumerable<(ulong Value, string? Difference)> ListMemorySizes(ulong given)

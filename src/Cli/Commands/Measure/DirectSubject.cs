@@ -15,12 +15,12 @@ internal sealed class DirectSubject : ILaunchSubject
     /// <param name="inputs">What the digest depends on.</param>
     internal DirectSubject(DirectLaunchInputs inputs)
     {
-        using (FileStream kernel = FileKind.OpenInput("--kernel", inputs.Boot.KernelPath))
+        using (FileStream kernel = FileKind.OpenInput("--kernel", inputs.Machine.Boot.KernelPath!))
         {
             ProgressTotal = kernel.Length;
         }
 
-        if (inputs.Boot.InitramfsPath is string initramfs)
+        if (inputs.Machine.Boot.InitramfsPath is string initramfs)
         {
             using FileStream initrd = FileKind.OpenInput("--initramfs", initramfs);
             ProgressTotal += initrd.Length;
@@ -30,11 +30,11 @@ internal sealed class DirectSubject : ILaunchSubject
         bool isEs = inputs.Kind == SevGuestKind.SevEs;
         Launch = new MeasureDocument.SubjectPart(
             "direct",
-            inputs.Boot.KernelPath,
-            inputs.Boot.InitramfsPath,
-            inputs.Boot.CommandLine,
-            MemoryBytes: inputs.MemoryBytes,
-            Cpus: inputs.VcpuCount,
+            inputs.Machine.Boot.KernelPath,
+            inputs.Machine.Boot.InitramfsPath,
+            inputs.Machine.Boot.CommandLine,
+            MemoryBytes: inputs.Machine.MemoryBytes,
+            Cpus: inputs.Machine.VcpuCount,
             CBit: inputs.CBitPosition,
             LegacyVmType: isEs ? inputs.InitInterface == SevInitInterface.Legacy : null,
             CpuSignature: isEs ? "0x" + inputs.CpuSignature.ToString("x", CultureInfo.InvariantCulture) : null);

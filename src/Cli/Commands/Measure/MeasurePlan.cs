@@ -158,9 +158,12 @@ internal sealed class MeasurePlan : IDisposable
 
         DirectLaunchInputs inputs = new()
         {
-            Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty),
-            MemoryBytes = MemoryValue.Parse(_options.Memory ?? DefaultMemory),
-            VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, MaximumDirectVcpus),
+            Machine = new VmConfig
+            {
+                Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty),
+                MemoryBytes = MemoryValue.Parse(_options.Memory ?? DefaultMemory),
+                VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, MaximumDirectVcpus),
+            },
             Kind = Sev.Mode == LaunchMode.SevEs ? SevGuestKind.SevEs : SevGuestKind.Sev,
             CBitPosition = Sev.CBitPosition ?? UsualCBit,
             InitInterface = Sev.IsLegacyInit == true ? SevInitInterface.Legacy : SevInitInterface.Init2,
@@ -168,7 +171,7 @@ internal sealed class MeasurePlan : IDisposable
         if (inputs.Kind == SevGuestKind.SevEs)
         {
             NoteInitInterface();
-            inputs = inputs with { CpuSignature = ReadSignature(inputs.CpuSignature, isNeeded: inputs.VcpuCount > 1) };
+            inputs = inputs with { CpuSignature = ReadSignature(inputs.CpuSignature, isNeeded: inputs.Machine.VcpuCount > 1) };
         }
 
         return new DirectSubject(inputs);
