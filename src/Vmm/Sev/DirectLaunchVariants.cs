@@ -66,7 +66,7 @@ internal static class DirectLaunchVariants
 
     private static IEnumerable<(int Value, string? Difference)> ListVcpuCounts(int given) =>
         Enumerable.Range(1, LastVcpuCount).Where(count => count != given)
-            .Select(count => (count, (string?)string.Create(CultureInfo.InvariantCulture, $"{count} vCPUs instead of {given}")))
+            .Select(count => (count, (string?)string.Create(CultureInfo.InvariantCulture, $"{count} vCPU{(count == 1 ? string.Empty : "s")} instead of {given}")))
             .Prepend((given, null));
 
     private static IEnumerable<(ulong Value, string? Difference)> ListMemorySizes(ulong given)

@@ -96,6 +96,12 @@ internal sealed class MeasureOptions : CommonOptions
     [Option("firmware-only", HelpText = "The SEV-SNP digest after the firmware's own pages, for --ovmf-hash.")]
     public bool FirmwareOnly { get; set; }
 
+    /// <summary>What the host says of the launch.</summary>
+    [Option("bundle", MetaValue = "FILE",
+        HelpText = "Take from a launch bundle (run --launch-bundle) what is not given: mode, policy, C-bit, memory, vCPUs, firmware version; and "
+            + "compare with its measurement, or without --tik with its digest.")]
+    public string? Bundle { get; set; }
+
     /// <summary>A digest that is known already.</summary>
     [Option("launch-digest", MetaValue = "DIGEST", HelpText = "Take this launch digest instead of computing one.")]
     public string? LaunchDigest { get; set; }

@@ -64,6 +64,29 @@ internal sealed record MeasureSev(
             ParseSwitch(list, "kernel-hashes", ("on", true), ("off", false)));
     }
 
+    /// <summary>Fills in what was not given.</summary>
+    /// <param name="other">What to fill it in from, or null.</param>
+    /// <exception cref="UsageException">It is another mode.</exception>
+    internal MeasureSev CompleteFrom(MeasureSev? other)
+    {
+        if (other is null)
+        {
+            return this;
+        }
+
+        return other.Mode == Mode
+            ? this with
+            {
+                IsSimulated = IsSimulated || other.IsSimulated,
+                CBitPosition = CBitPosition ?? other.CBitPosition,
+                Policy = Policy ?? other.Policy,
+                SnpPolicy = SnpPolicy ?? other.SnpPolicy,
+                IsLegacyInit = IsLegacyInit ?? other.IsLegacyInit,
+                HasKernelHashes = HasKernelHashes ?? other.HasKernelHashes,
+            }
+            : throw new UsageException($"{Option} says {WordFor(Mode)}, the bundle says {WordFor(other.Mode)}");
+    }
+
     /// <summary>The word for a mode.</summary>
     /// <param name="mode">The mode.</param>
     internal static string WordFor(LaunchMode mode) => mode switch

@@ -90,6 +90,7 @@ public sealed class MeasureCommandTests : IDisposable
     [InlineData("sev,cbitpos=47", "64M", "1", "C-bit 51 instead of 47")]
     [InlineData("sev,cbitpos=51", "128M", "1", "memory 64 MiB instead of 128 MiB")]
     [InlineData("sev,cbitpos=51", "65M", "1", "memory 64 MiB instead of 65 MiB")]
+    [InlineData("sev,cbitpos=51", "64M", "3", "1 vCPU instead of 3")]
     [InlineData("sev,cbitpos=47", "128M", "1", "C-bit 51 instead of 47; memory 64 MiB instead of 128 MiB")]
     public void Expect_AnotherMachine_IsNamed(string sev, string memory, string cpus, string difference)
     {
@@ -126,8 +127,8 @@ public sealed class MeasureCommandTests : IDisposable
     [InlineData("sev-es,legacy-vm-type=on", "2", "KVM_SEV_INIT2 (legacy-vm-type=off, a host kernel from 6.10 on) instead of KVM_SEV_ES_INIT")]
     [InlineData("sev-es,legacy-vm-type=off", "4", "2 vCPUs instead of 4")]
     [InlineData("sev-es,legacy-vm-type=on", "1",
-        "KVM_SEV_INIT2 (legacy-vm-type=off, a host kernel from 6.10 on) instead of KVM_SEV_ES_INIT; 2 vCPUs instead of 1")]
-    [InlineData("sev", "1", "SEV-ES instead of SEV: save areas are measured; 2 vCPUs instead of 1")]
+        "2 vCPUs instead of 1; KVM_SEV_INIT2 (legacy-vm-type=off, a host kernel from 6.10 on) instead of KVM_SEV_ES_INIT")]
+    [InlineData("sev", "1", "2 vCPUs instead of 1; SEV-ES instead of SEV: save areas are measured")]
     public void Expect_OtherSaveAreas_AreNamed(string sev, string cpus, string difference)
     {
         string[] options = ["--kernel", _kernel, "--memory", "64M"];
