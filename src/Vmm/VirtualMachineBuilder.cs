@@ -56,7 +56,7 @@ public static class VirtualMachineBuilder
         CreateInterruptControllers(vm);
         owned.Add(Memslots.Register(vm, memory, config.Sev.Mode));
         LoadedImage image = LoadedImage.Load(config.Boot, memory);
-        var stop = owned.Add(new StopSignal());
+        StopSignal stop = io.Stop;
         ConsoleMatcher? matcher = config.Until is { } pattern
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
@@ -72,12 +72,12 @@ public static class VirtualMachineBuilder
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
         uint features = OfferedFeatures(config, exitHypercalls);
-        IReadOnlyList<InitialRegisters> registers =
-            ResetState.ForDirectBoot(image.Registers, config.VcpuCount, CpuidPolicy.GetSignature(supported));
+        uint signature = CpuidPolicy.GetSignature(supported);
+        IReadOnlyList<InitialRegisters> registers = ResetState.ForDirectBoot(image.Registers, config.VcpuCount, signature);
         List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, features, registers, sev, owned);
 
-        // The launch seals what has been loaded and set above; nothing may write to the guest from here on.
-        SevLaunchResult? launch = sev?.Run(memory, image, registers);
+        // The launch seals what has been loaded and set above; nothing may write to the guest from here on. It may wait for the owner.
+        SevLaunchResult? launch = sev?.Run(memory, image, registers, signature, io.Launch);
         var parts = new MachineParts
         {
             Vcpus = [.. vcpus],

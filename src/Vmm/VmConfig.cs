@@ -49,6 +49,12 @@ public sealed record VmConfig
     /// <summary>Whether to end when the guest is launched and measured: it never runs.</summary>
     public bool IsLaunchOnly { get; init; }
 
+    /// <summary>Whether the launch waits for the guest's owner when it is measured. Needs <see cref="ApiSocketPath"/>.</summary>
+    public bool WaitsForOwner { get; init; }
+
+    /// <summary>Path of the control socket, or null for none.</summary>
+    public string? ApiSocketPath { get; init; }
+
     /// <summary>The KVM device.</summary>
     public string KvmPath { get; init; } = "/dev/kvm";
 }
@@ -57,7 +63,11 @@ public sealed record VmConfig
 /// <param name="KernelPath">bzImage or ELF file.</param>
 /// <param name="InitramfsPath">Initial RAM disk, or null.</param>
 /// <param name="CommandLine">The kernel's command line, without a final NUL.</param>
-public sealed record BootConfig(string KernelPath, string? InitramfsPath, string CommandLine);
+public sealed record BootConfig(string KernelPath, string? InitramfsPath, string CommandLine)
+{
+    /// <summary>Whether the initial RAM disk ends with a page that a launch secret may replace.</summary>
+    public bool HasSecretPage { get; init; }
+}
 
 /// <summary>Memory encryption of the guest.</summary>
 public sealed record SevConfig

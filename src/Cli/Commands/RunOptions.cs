@@ -110,6 +110,24 @@ internal sealed class RunOptions : CommonOptions
     [Option("launch-only", HelpText = "Launch and measure the guest, but do not run it (with --sev).")]
     public bool LaunchOnly { get; set; }
 
+    /// <summary>File for the launch bundle.</summary>
+    [Option("launch-bundle", MetaValue = "FILE",
+        HelpText = "Write everything that verifies the launch, as soon as it is measured (JSON).")]
+    public string? LaunchBundle { get; set; }
+
+    /// <summary>The control socket.</summary>
+    [Option("api-socket", MetaValue = "PATH", HelpText = "Control socket that speaks QMP, for its user alone.")]
+    public string? ApiSocket { get; set; }
+
+    /// <summary>Whether the launch waits for the owner.</summary>
+    [Option("wait-for-owner",
+        HelpText = "Wait when the launch is measured; 'kvmsev secret inject' or QMP cont goes on (needs --api-socket).")]
+    public bool WaitForOwner { get; set; }
+
+    /// <summary>Whether the initrd ends with a page for a secret.</summary>
+    [Option("secret-page", HelpText = "End the initial RAM disk with a measured page of zeros that a launch secret may replace.")]
+    public bool SecretPage { get; set; }
+
     /// <summary>Whether to stop after the checks.</summary>
     [Option("dry-run", HelpText = "Check everything that can be checked without KVM, print the plan as JSON, run nothing.")]
     public bool DryRun { get; set; }
@@ -121,10 +139,7 @@ internal sealed class RunOptions : CommonOptions
         RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
         RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseSameFile();
-        if (LaunchOnly && SevValue.Parse(Sev).Mode == SevMode.None)
-        {
-            throw new UsageException("--launch-only: a guest without SEV is not launched", "add for instance --sev simulated");
-        }
+        RefuseWithoutLaunch();
     }
 
     /// <summary>Gives every option its meaning; touches no file.</summary>
@@ -139,7 +154,10 @@ internal sealed class RunOptions : CommonOptions
 
         return new VmConfig
         {
-            Boot = new BootConfig(RequirePath("--kernel", Kernel)!, RequirePath("--initramfs", Initramfs ?? Initrd), commandLine),
+            Boot = new BootConfig(RequirePath("--kernel", Kernel)!, RequirePath("--initramfs", Initramfs ?? Initrd), commandLine)
+            {
+                HasSecretPage = SecretPage,
+            },
             MemoryBytes = ParseMemory(),
             VcpuCount = (int)NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus),
             Sev = SevValue.Parse(Sev),
@@ -162,6 +180,8 @@ internal sealed class RunOptions : CommonOptions
             Until = ParseUntil(),
             Timeout = Timeout is string time ? DurationValue.Parse("--timeout", time) : null,
             IsLaunchOnly = LaunchOnly,
+            WaitsForOwner = WaitForOwner,
+            ApiSocketPath = RequirePath("--api-socket", ApiSocket),
             KvmPath = RequirePath("--kvm", Kvm)!,
         };
     }
@@ -210,6 +230,31 @@ internal sealed class RunOptions : CommonOptions
         }
     }
 
+    private void RefuseWithoutLaunch()
+    {
+        (string Option, bool IsGiven)[] options =
+        [
+            ("--launch-only", LaunchOnly),
+            ("--launch-bundle", LaunchBundle is not null),
+            ("--wait-for-owner", WaitForOwner),
+            ("--secret-page", SecretPage),
+        ];
+        if (SevValue.Parse(Sev).Mode == SevMode.None && options.FirstOrDefault(static given => given.IsGiven).Option is string option)
+        {
+            throw new UsageException($"{option}: a guest without SEV is not launched", "add for instance --sev simulated");
+        }
+
+        if (WaitForOwner && ApiSocket is null)
+        {
+            throw new UsageException("--wait-for-owner: the owner has no way in", "add --api-socket PATH");
+        }
+
+        if (SecretPage && Initramfs is null && Initrd is null)
+        {
+            throw new UsageException("--secret-page: the page ends the initial RAM disk, and there is none", "add --initramfs FILE");
+        }
+    }
+
     // The kernel named by mistake as an output would be gone; two outputs in one file would be one output.
     private void RefuseSameFile()
     {
@@ -224,7 +269,15 @@ internal sealed class RunOptions : CommonOptions
             ("--sev session-file", sev.SessionPath),
         ];
         (string Option, string? Path)[] outputs =
-            [("--map-out", MapOut), ("--event-log", EventLog), ("--result", Result), ("--serial", serialFile), ("--log-file", LogFile)];
+        [
+            ("--map-out", MapOut),
+            ("--event-log", EventLog),
+            ("--result", Result),
+            ("--launch-bundle", LaunchBundle),
+            ("--api-socket", ApiSocket),
+            ("--serial", serialFile),
+            ("--log-file", LogFile),
+        ];
         Dictionary<string, string> taken = new(StringComparer.Ordinal);
         foreach ((string option, string? path) in inputs)
         {

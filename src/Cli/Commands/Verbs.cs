@@ -1,3 +1,4 @@
+using KvmSevVmm.Cli.Commands.Secrets;
 using KvmSevVmm.Cli.Parsing;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -16,5 +17,6 @@ internal static class Verbs
                 "Show, compare and query maps of private and shared pages.",
                 [MapShowCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb],
                 []),
+            new VerbGroup("secret", "Give a guest a secret during its launch.", [SecretInjectCommand.Verb], []),
         ]);
 }
