@@ -5,7 +5,9 @@
 #
 # Installs what is missing, restores in locked mode, builds with warnings as errors, checks the format of the C# code and
 # the shell scripts, builds the native executables and runs all tests: tier 0 (anywhere), tier 1 (with a /dev/kvm) and
-# tier 2 (in the laboratory, which needs no /dev/kvm). The reports (CTRF) are left in artifacts/test-results.
+# tier 2 (in the laboratory, which needs no /dev/kvm). The reports (CTRF) are left in artifacts/test-results. The tests of the
+# hardware path run under the simulated SEV host that KVMSEV_SEV_HOST names or scripts/sev-host.sh builds; without one they
+# are skipped.
 #
 # Skipped and failed tests are listed with their reasons. The last line is always "N passed, N failed, N skipped", where
 # failed also counts the steps before the tests and test projects that crash, hang or hold no test. Exit code 0 if nothing
@@ -130,6 +132,21 @@ must_step 'native build' scripts/build.sh kvmsev labprobe
 must_step 'guest image' scripts/guest-image.sh
 KVMSEV_TEST_KERNEL=$(scripts/guest-image.sh --print kernel)
 export KVMSEV_TEST_KERNEL
+# Some hundred processes: the native program starts ten times as fast as the one beside the tests.
+export KVMSEV_TEST_PROGRAM="$ARTIFACTS/kvmsev"
+if [[ -z ${KVMSEV_SEV_HOST:-} ]]; then
+  sev_host_code=0
+  KVMSEV_SEV_HOST=$(scripts/sev-host.sh) || sev_host_code=$?
+  case $sev_host_code in
+    0) export KVMSEV_SEV_HOST ;;
+    # It said so; the tests that need it are skipped and say so too.
+    3) unset KVMSEV_SEV_HOST ;;
+    *)
+      unset KVMSEV_SEV_HOST
+      fail "simulated SEV host"
+      ;;
+  esac
+fi
 
 mapfile -t projects < <(dotnet sln "$SOLUTION" list | grep '\.Tests\.csproj$')
 for project in ${projects[@]+"${projects[@]}"}; do

@@ -32,6 +32,12 @@ internal sealed class CliContext
     /// <summary>Whether <see cref="Error"/> is a terminal that wants colours.</summary>
     internal bool UseColor { get; init; }
 
+    /// <summary>Whether <see cref="Error"/> is a terminal, on which a line may be written over.</summary>
+    internal bool IsErrorTerminal { get; init; }
+
+    /// <summary>The clock of what is shown while something takes long.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
     /// <summary>The program's entry, as <see cref="Stopwatch.GetTimestamp"/>: the zero of every time that is reported.</summary>
     internal long StartTimestamp { get; init; } = Stopwatch.GetTimestamp();
 

@@ -2,12 +2,14 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using KvmSevVmm.Cli.Commands;
+using KvmSevVmm.Cli.Commands.Measure;
 
 namespace KvmSevVmm.Cli;
 
 /// <summary>Serialisation code for the documents of the command line, made at build time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NewLine = "\n")]
 [JsonSerializable(typeof(DoctorDocument))]
+[JsonSerializable(typeof(MeasureDocument))]
 [JsonSerializable(typeof(RunPlan))]
 [JsonSerializable(typeof(VersionDocument))]
 internal sealed partial class CliJsonContext : JsonSerializerContext

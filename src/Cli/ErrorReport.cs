@@ -88,15 +88,27 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
     // What the firmware finds wrong in what the owner and the user gave it is bad input; what it cannot do is the host's lack.
     private static int ExitCodeFor(SevCommandFailedException refused) => refused switch
     {
+        { Status: PspStatus.PolicyFailure } => Cli.ExitCode.BadInput,
         {
-            Status: PspStatus.InvalidCertificate or PspStatus.InvalidLength or PspStatus.PolicyFailure or PspStatus.BadSignature
-                or PspStatus.BadMeasurement
-        } => Cli.ExitCode.BadInput,
+            Status: PspStatus.InvalidCertificate or PspStatus.InvalidLength or PspStatus.BadSignature or PspStatus.BadMeasurement
+        } when TakesOwnersInput(refused.Command) => Cli.ExitCode.BadInput,
         {
-            Status: PspStatus.InvalidPlatformState or PspStatus.InvalidConfig or PspStatus.InvalidCommand or PspStatus.Unsupported
-                or PspStatus.ResourceLimit or PspStatus.HardwareErrorPlatform or PspStatus.HardwareErrorUnsafe
+            Status: PspStatus.InvalidPlatformState or PspStatus.InvalidConfig or PspStatus.AlreadyOwned or PspStatus.InvalidCommand
+                or PspStatus.HardwareErrorPlatform or PspStatus.HardwareErrorUnsafe or PspStatus.Unsupported or PspStatus.ResourceLimit
+                or PspStatus.SecureDataInvalid or PspStatus.RmpInitializationRequired or PspStatus.BadSvn or PspStatus.BadVersion
+                or PspStatus.ShutdownRequired or PspStatus.UpdateFailed or PspStatus.RestoreRequired or PspStatus.RmpInitializationFailed
         } => Cli.ExitCode.HostLacks,
         { Status: null, InnerException: KvmException kvm } => ExitCodeFor(kvm.Errno),
         _ => Cli.ExitCode.IoError,
     };
+
+    // With any other command a wrong length or code is not the owner's doing. The kernel's names have a prefix, the model's have none.
+    private static bool TakesOwnersInput(string command) =>
+        command.EndsWith("LAUNCH_START", StringComparison.Ordinal)
+        || command.EndsWith("LAUNCH_SECRET", StringComparison.Ordinal)
+        || command.EndsWith("SNP_LAUNCH_FINISH", StringComparison.Ordinal)
+        || command.EndsWith("PEK_CERT_IMPORT", StringComparison.Ordinal)
+        || command.EndsWith("SEND_START", StringComparison.Ordinal)
+        || command.EndsWith("RECEIVE_START", StringComparison.Ordinal)
+        || command.EndsWith("RECEIVE_UPDATE_DATA", StringComparison.Ordinal);
 }

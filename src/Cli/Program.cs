@@ -28,6 +28,7 @@ public static class Program
             MachineRunner = new MachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
             ReadKvmApiVersion = ReadKvmApiVersion,
+            IsErrorTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
             UseColor = !Console.IsErrorRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
                 && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
         };

@@ -131,6 +131,26 @@ public sealed class EventLog : IDisposable
         }
     }
 
+    /// <summary>Pages that changed their state without a call: a SEV-SNP guest touched them so, or its launch made them private.</summary>
+    /// <param name="vcpu">The vCPU; -1 for the launch.</param>
+    /// <param name="gpa">The first page's address.</param>
+    /// <param name="pages">4 KiB pages.</param>
+    /// <param name="isPrivate">What they are now.</param>
+    public void Conversion(int vcpu, ulong gpa, ulong pages, bool isPrivate)
+    {
+        lock (_lock)
+        {
+            if (Begin("conversion"u8))
+            {
+                Number(",\"vcpu\":"u8, vcpu);
+                HexString(",\"gpa\":\""u8, gpa);
+                Number(",\"pages\":"u8, pages);
+                Append(isPrivate ? ",\"state\":\"private\""u8 : ",\"state\":\"shared\""u8);
+                End();
+            }
+        }
+    }
+
     /// <summary>A guest's WRMSR that reached the monitor.</summary>
     /// <param name="vcpu">The vCPU.</param>
     /// <param name="index">The MSR.</param>

@@ -48,6 +48,9 @@ internal sealed record MachineParts
     /// <summary>Carries the guest's input, or null.</summary>
     public required ConsoleInput? ConsoleInput { get; init; }
 
+    /// <summary>What asks the guest to shut down.</summary>
+    public required PowerButton PowerButton { get; init; }
+
     /// <summary>The event log, or null.</summary>
     public required EventLog? Events { get; init; }
 
@@ -59,6 +62,9 @@ internal sealed record MachineParts
 
     /// <summary>What the launch has come to; null for a guest without one.</summary>
     public required SevLaunchResult? Launch { get; init; }
+
+    /// <summary>The same for a SEV-SNP guest.</summary>
+    public required SnpLaunchResult? SnpLaunch { get; init; }
 
     /// <summary>True for a guest that is launched and measured but never runs.</summary>
     public required bool IsLaunchOnly { get; init; }

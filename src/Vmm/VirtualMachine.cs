@@ -46,6 +46,10 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// <inheritdoc/>
     public void RequestStop(StopReason reason, int guestCode = 0) => _stop.RequestStop(reason, guestCode);
 
+    /// <summary>Presses the machine's power button, from any thread: a guest with a driver for it shuts down, any other does not
+    /// notice.</summary>
+    public void PressPowerButton() => _parts.PowerButton.Press();
+
     /// <summary>Runs the guest until something stops it, and tears its threads down.</summary>
     /// <returns>How it ended.</returns>
     public MachineOutcome Run()
@@ -112,7 +116,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         LaunchMeasurement = _parts.Launch is { } measured
             ? (ReadOnlyMemory<byte>)measured.Measurement.Bytes.ToArray()
             : (ReadOnlyMemory<byte>?)null,
-        LaunchDigest = _parts.Launch?.LaunchDigest,
+        LaunchDigest = _parts.Launch?.LaunchDigest ?? _parts.SnpLaunch?.Digest,
     };
 
     /// <inheritdoc/>

@@ -2,6 +2,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
@@ -35,11 +36,12 @@ public static class VirtualMachineBuilder
     {
         using var owned = new OwnedResources();
         CheckSupported(config);
+        GuestFirmware? firmware = config.Boot.FirmwarePath is null ? null : GuestFirmware.Read(config.Boot, config.Sev.HasKernelHashes);
         KvmDevice kvm = owned.Add(KvmDevice.Open(config.KvmPath));
         CheckHypercalls(config, kvm);
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
         GuestLaunch? sev = GuestLaunch.TryOpen(config.Sev, kvm, supported, owned, log);
-        GuestLayout layout = CreateLayout(config, supported, sev);
+        GuestLayout layout = CreateLayout(config, supported, sev, firmware);
 
         HostMemory.CheckHolds(layout.MemoryBytes);
 
@@ -54,15 +56,19 @@ public static class VirtualMachineBuilder
         ulong exitHypercalls = HypercallExits.Enable(vm, config.ExitHypercalls, isNeeded: config.Sev.Mode != SevMode.None);
         MsrExits.Enable(vm, config.Sev.Mode);
         CreateInterruptControllers(vm);
-        owned.Add(Memslots.Register(vm, memory, config.Sev.Mode));
-        LoadedImage image = LoadedImage.Load(config.Boot, memory);
+        PrivateMemory? privateMemory = RegisterMemory(config, vm, memory, owned);
+        AcpiTables acpi = AcpiTables.Create(config);
+        LoadedImage image = firmware is null ? LoadedImage.Load(config.Boot, acpi, memory) : LoadedImage.LoadFirmware(firmware, memory);
         StopSignal stop = io.Stop;
         ConsoleMatcher? matcher = config.Until is { } pattern
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
         IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
-        ConsoleInput? input = io.Input is { } source ? owned.Add(new ConsoleInput(source, serial, stop, io.Messages)) : null;
+        var powerButton = new PowerButton(new GsiLine(vm, PowerButton.Gsi));
+        ConsoleInput? input = io.Input is { } source
+            ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
+            : null;
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
         var tracker = new SharedRegionTracker(
             layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
@@ -73,18 +79,35 @@ public static class VirtualMachineBuilder
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
         uint features = OfferedFeatures(config, exitHypercalls);
         uint signature = CpuidPolicy.GetSignature(supported);
-        IReadOnlyList<InitialRegisters> registers = ResetState.ForDirectBoot(image.Registers, config.VcpuCount, signature);
+        IReadOnlyList<InitialRegisters> registers = firmware is null
+            ? ResetState.ForDirectBoot(image.Registers, config.VcpuCount, signature)
+            : ResetState.ForFirmware(firmware, config.VcpuCount, signature, hasProtectedState: HasProtectedState(config));
         List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, features, registers, sev, owned);
 
         // The launch seals what has been loaded and set above; nothing may write to the guest from here on. It may wait for the owner.
-        SevLaunchResult? launch = sev?.Run(memory, image, registers, signature, io.Launch);
+        SnpLaunchResult? snpLaunch = sev is { IsSnp: true }
+            ? sev.RunSnp(memory, firmware!, CreateCpuid(config, supported, features, sev, 0), registers)
+            : null;
+        SevLaunchResult? launch = sev is { IsSnp: false } ? sev.Run(memory, image, registers, signature, io.Launch) : null;
+        var mapGpaRange = new MapGpaRangeHandler(
+            config.HypercallAbi,
+            privateMemory is not null || IsAllowed(config, features, KvmFeature.HcMapGpaRange),
+            tracker,
+            events,
+            guestLog,
+            privateMemory is null ? null : new MemoryConverter(privateMemory, guestLog));
+        foreach (SnpLaunchPiece piece in snpLaunch?.Pieces ?? [])
+        {
+            mapGpaRange.RecordLaunched(piece.Range);
+        }
+
         var parts = new MachineParts
         {
             Vcpus = [.. vcpus],
             Memory = memory,
             Ports = ports,
             Mmio = new IoBus(),
-            MapGpaRange = new MapGpaRangeHandler(config.HypercallAbi, IsAllowed(config, features, KvmFeature.HcMapGpaRange), tracker, events, guestLog),
+            MapGpaRange = mapGpaRange,
             Msrs = new MsrHandler(
                 config.Sev.Mode,
                 IsAllowed(config, features, KvmFeature.MigrationControl),
@@ -98,10 +121,12 @@ public static class VirtualMachineBuilder
             ConsoleOutput = output,
             ConsoleMatcher = matcher,
             ConsoleInput = input,
+            PowerButton = powerButton,
             Events = events,
             Mode = config.Sev.Mode,
             CBitPosition = layout.CBitPosition,
             Launch = launch,
+            SnpLaunch = snpLaunch,
             IsLaunchOnly = config.IsLaunchOnly,
             Timeout = config.Timeout,
         };
@@ -110,18 +135,23 @@ public static class VirtualMachineBuilder
 
     private static void CheckSupported(VmConfig config)
     {
-        if (config.Sev.Kind == SevGuestKind.SevSnp)
+        if (config.Sev.Mode != SevMode.None && config.Sev.Kind == SevGuestKind.SevSnp && config.Boot.FirmwarePath is null)
         {
-            throw new HostLacksException(
-                $"--sev {SevModeWords.WordFor(config.Sev.Mode)}: this version of kvmsev loads no guest firmware yet, and SEV-SNP needs one",
-                "--sev sev and --sev sev-es boot a kernel directly; "
-                + "--sev simulated runs the guest's side of SEV without hardware and without encryption");
+            throw new InvalidInputException(
+                "--sev", SevModeWords.WordFor(config.Sev.Mode), "a SEV-SNP guest starts with firmware; give one with --firmware");
         }
 
-        if (config.Sev is { Mode: SevMode.Simulated, Kind: SevGuestKind.SevEs } && !config.IsLaunchOnly)
+        if (config.Sev.Mode == SevMode.SevSnp && config.ExitHypercalls is { } mask && (mask & HypercallExits.MapGpaRange) == 0)
         {
+            throw new InvalidInputException(
+                "--exit-hypercalls", "mask", $"0x{mask:x} lacks 0x1000, without which every page-state change of a SEV-SNP guest fails");
+        }
+
+        if (config.Sev is { Mode: SevMode.Simulated, Kind: SevGuestKind.SevEs or SevGuestKind.SevSnp } && !config.IsLaunchOnly)
+        {
+            string kind = config.Sev.Kind == SevGuestKind.SevEs ? "sev-es" : "sev-snp";
             throw new HostLacksException(
-                "--sev simulated,kind=sev-es: a C-bit alias has no encrypted registers, so this guest cannot run; it can be launched and measured",
+                $"--sev simulated,kind={kind}: a C-bit alias has no encrypted registers, so this guest cannot run; it can be launched and measured",
                 "add --launch-only, or leave kind at sev");
         }
     }
@@ -156,15 +186,46 @@ public static class VirtualMachineBuilder
         }
     }
 
-    private static GuestLayout CreateLayout(VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported, GuestLaunch? sev) =>
-        GuestLayout.Create(config.MemoryBytes, CpuidPolicy.GetPhysicalAddressBits(supported), config.Sev.Mode, sev?.CBitPosition);
+    private static GuestLayout CreateLayout(
+        VmConfig config, ReadOnlySpan<KvmCpuidEntry2> supported, GuestLaunch? sev, GuestFirmware? firmware) => GuestLayout.Create(
+        config.MemoryBytes, CpuidPolicy.GetPhysicalAddressBits(supported), config.Sev.Mode, sev?.CBitPosition, firmware?.Length ?? 0);
+
+    /// <summary>Memslots; those of a SEV-SNP guest have a private half.</summary>
+    private static PrivateMemory? RegisterMemory(VmConfig config, KvmVm vm, GuestMemory memory, OwnedResources owned)
+    {
+        if (config.Sev.Mode == SevMode.SevSnp)
+        {
+            return owned.Add(PrivateMemory.Register(vm, memory));
+        }
+
+        owned.Add(Memslots.Register(vm, memory, config.Sev.Mode));
+        return null;
+    }
+
+    private static bool HasProtectedState(VmConfig config) =>
+        config.Sev.Mode != SevMode.None && config.Sev.Kind is SevGuestKind.SevEs or SevGuestKind.SevSnp;
 
     private static void CreateInterruptControllers(KvmVm vm)
     {
         vm.SetTssAddr(GuestLayout.KvmTssAddress);
         vm.SetIdentityMapAddr(GuestLayout.KvmIdentityMapAddress);
         vm.CreateIrqChip();
+        MaskLegacyPics(vm);
         vm.CreatePit2(PitSpeakerDummy);
+    }
+
+    /// <summary>
+    /// Leaves the two PICs as a BIOS does that has none to use: masked. A guest of a hardware-reduced ACPI machine never initialises them,
+    /// and a serial port's interrupt would reach it a second time, under the vector of an exception.
+    /// </summary>
+    private static void MaskLegacyPics(KvmVm vm)
+    {
+        foreach (KvmIrqchipId id in (ReadOnlySpan<KvmIrqchipId>)[KvmIrqchipId.PicMaster, KvmIrqchipId.PicSlave])
+        {
+            KvmIrqchip pic = vm.GetIrqChip((uint)id);
+            pic.Pic.Imr = byte.MaxValue;
+            vm.SetIrqChip(pic);
+        }
     }
 
     private static IoBus AttachDevices(VmConfig config, KvmVm vm, ConsoleOutput output, StopSignal stop, out Serial16550 serial)
@@ -178,6 +239,8 @@ public static class VirtualMachineBuilder
         ports.Register(CmosRtc.Port, CmosRtc.WindowLength, new CmosRtc(TimeProvider.System), "cmos-rtc");
         ports.Register(PostCode.Port, 1, new PostCode(), "post-code");
         ports.Register(ResetPort.Port, ResetPort.WindowLength, new ResetPort(stop), "reset");
+        ports.Register(SleepControl.ControlPort, SleepControl.WindowLength, new SleepControl(stop), "sleep-control");
+        ports.Register(PanicPort.Port, 1, new PanicPort(stop), "pvpanic");
         if (config.DebugExitPort is { } port)
         {
             ports.Register(port, DebugExit.WindowLength, new DebugExit(stop), "debug-exit");
@@ -200,26 +263,35 @@ public static class VirtualMachineBuilder
         for (uint index = 0; index < config.VcpuCount; index++)
         {
             KvmVcpu vcpu = owned.Add(vm.CreateVcpu(index));
-            vcpu.SetCpuid2(CpuidPolicy.Create(supported, new CpuidRequest
-            {
-                VcpuIndex = index,
-                VcpuCount = config.VcpuCount,
-                MonitorKvmFeatures = features,
-                HiddenKvmFeatures = config.HiddenKvmFeatures,
-                MemoryEncryption = sev?.Leaf,
-            }));
+            vcpu.SetCpuid2(CreateCpuid(config, supported, features, sev, index));
             if (config.EnforcePvFeatures)
             {
                 vcpu.EnableCap(KvmCap.EnforcePvFeatureCpuid, 1);
             }
 
-            ResetState.ApplyCommon(vcpu);
+            if (config.Boot.FirmwarePath is null)
+            {
+                ResetState.ApplyCommon(vcpu);
+            }
+
             ResetState.Apply(vcpu, registers[(int)index]);
             vcpus.Add(vcpu);
         }
 
         return vcpus;
     }
+
+    private static KvmCpuidEntry2[] CreateCpuid(
+        VmConfig config, KvmCpuidEntry2[] supported, uint features, GuestLaunch? sev, uint vcpuIndex) => CpuidPolicy.Create(
+        supported,
+        new CpuidRequest
+        {
+            VcpuIndex = vcpuIndex,
+            VcpuCount = config.VcpuCount,
+            MonitorKvmFeatures = features,
+            HiddenKvmFeatures = config.HiddenKvmFeatures,
+            MemoryEncryption = sev?.Leaf,
+        });
 
     /// <summary>The paravirtual features that this monitor answers: a bit is offered only when its exit is enabled.</summary>
     private static uint OfferedFeatures(VmConfig config, ulong exitHypercalls)
@@ -230,8 +302,9 @@ public static class VirtualMachineBuilder
         }
 
         uint features = 1u << (int)KvmFeature.HcMapGpaRange;
-        if (config.Sev.Mode != SevMode.None)
+        if (config.Sev.Mode != SevMode.None && config.Sev.Kind != SevGuestKind.SevSnp)
         {
+            // A SEV-SNP guest reports its pages by page-state changes, and cannot be migrated this way.
             features |= 1u << (int)KvmFeature.MigrationControl;
         }
 

@@ -60,12 +60,13 @@ public sealed record VmConfig
 }
 
 /// <summary>What the guest starts with.</summary>
-/// <param name="KernelPath">bzImage or ELF file.</param>
+/// <param name="KernelPath">bzImage or ELF file; null only with firmware.</param>
 /// <param name="InitramfsPath">Initial RAM disk, or null.</param>
 /// <param name="CommandLine">The kernel's command line, without a final NUL.</param>
-public sealed record BootConfig(string KernelPath, string? InitramfsPath, string CommandLine)
+/// <param name="FirmwarePath">Firmware that the guest starts with and that is handed the others; null to enter the kernel directly.</param>
+public sealed record BootConfig(string? KernelPath, string? InitramfsPath, string CommandLine, string? FirmwarePath = null)
 {
-    /// <summary>Whether the initial RAM disk ends with a page that a launch secret may replace.</summary>
+    /// <summary>Whether the initial RAM disk ends with a page that a launch secret may replace; without firmware only.</summary>
     public bool HasSecretPage { get; init; }
 }
 
@@ -104,6 +105,27 @@ public sealed record SevConfig
 
     /// <summary>File with the owner's session, raw or base64; null exactly when <see cref="OwnerCertificatePath"/> is.</summary>
     public string? SessionPath { get; init; }
+
+    /// <summary>The policy of a SEV-SNP guest; null takes 0x30000.</summary>
+    public SnpPolicy? SnpPolicy { get; init; }
+
+    /// <summary>Whether the launch measures the hashes of kernel, initrd and command line into the firmware's hash area.</summary>
+    public bool HasKernelHashes { get; init; }
+
+    /// <summary>File with the owner's ID block of a SEV-SNP guest, raw or base64, or the base64 text itself; or null.</summary>
+    public string? IdBlockPath { get; init; }
+
+    /// <summary>The ID block's authentication, likewise; null exactly when <see cref="IdBlockPath"/> is.</summary>
+    public string? IdAuthenticationPath { get; init; }
+
+    /// <summary>Whether the authentication's author key counts (AUTHOR_KEY_EN).</summary>
+    public bool HasAuthorKey { get; init; }
+
+    /// <summary>Whether reports signed by the VCEK are forbidden (VCEK_DIS).</summary>
+    public bool IsVcekDisabled { get; init; }
+
+    /// <summary>32 bytes that every report of a SEV-SNP guest repeats, likewise; or null.</summary>
+    public string? HostDataPath { get; init; }
 
     /// <summary>How a SEV or SEV-ES machine is made; for the simulated mode, whose save areas it has.</summary>
     public SevInitInterface InitInterface { get; init; } = SevInitInterface.Auto;

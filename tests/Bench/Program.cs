@@ -8,6 +8,7 @@ if (args is not ["--pio-library", string library, "--kvmsev", string kvmsev])
 
 var report = new Report();
 TrackerBenchmark.Run(report);
+DigestBenchmark.Run(report);
 ExitBenchmark.Run(library, report);
 StartBenchmark.Run(kvmsev, report);
 return report.IsOverLimit ? 1 : 0;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Xunit;
 
 namespace KvmSevVmm.Sev.Tests;
 
@@ -15,7 +14,7 @@ internal static class Vectors
     /// <param name="relative">The path below the vectors' folder.</param>
     internal static string Path(string relative)
     {
-        Assert.SkipWhen(Root is null, "no test vectors: neither ../shared/vectors beside the repository nor KVMSEV_VECTORS");
+        Xunit.Assert.SkipWhen(Root is null, "no test vectors: neither ../shared/vectors beside the repository nor KVMSEV_VECTORS");
         return System.IO.Path.Combine(Root!, relative);
     }
 

@@ -14,12 +14,6 @@ internal sealed class MachineRunner : IMachineRunner
     public VmResult Run(VmConfig config, RunOutputs outputs)
     {
         TimeSpan start = Stopwatch.GetElapsedTime(outputs.StartTimestamp);
-        if (config.VcpuCount > 1)
-        {
-            outputs.Log.Warning(
-                "{Count} vCPUs are created, but there are no ACPI tables yet: Linux finds and uses one", config.VcpuCount);
-        }
-
         using StopSignal stop = new();
         outputs.Stop.Attach(stop);
         try

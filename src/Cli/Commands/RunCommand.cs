@@ -64,7 +64,16 @@ internal static class RunCommand
     {
         VmConfig config = options.ToConfig();
         SerialTarget serial = SerialTarget.Parse(options.Serial);
-        FileKind.OpenInput("--kernel", config.Boot.KernelPath).Dispose();
+        if (config.Boot.KernelPath is string kernel)
+        {
+            FileKind.OpenInput("--kernel", kernel).Dispose();
+        }
+
+        if (config.Boot.FirmwarePath is string firmware)
+        {
+            FileKind.OpenInput("--firmware", firmware).Dispose();
+        }
+
         if (config.Boot.InitramfsPath is string initramfs)
         {
             FileKind.OpenInput("--initramfs", initramfs).Dispose();
@@ -229,6 +238,12 @@ internal static class RunCommand
                 : string.Empty;
             string of = result.Mode == SevMode.Simulated ? "simulated launch measurement" : "launch measurement";
             context.Error.WriteLine($"kvmsev: {of} {Convert.ToBase64String(measurement.Span)}{digest}");
+        }
+
+        else if (result.LaunchDigest is ReadOnlyMemory<byte> snpDigest)
+        {
+            string of = result.Mode == SevMode.Simulated ? "simulated SEV-SNP launch digest" : "SEV-SNP launch digest";
+            context.Error.WriteLine($"kvmsev: {of} {Convert.ToHexStringLower(snpDigest.Span)}");
         }
 
         if (result.Mode == SevMode.Simulated)

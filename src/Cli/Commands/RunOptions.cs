@@ -1,9 +1,9 @@
 using CommandLine;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Console;
-using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -15,8 +15,13 @@ internal sealed class RunOptions : CommonOptions
     private const ulong MaximumVcpus = 255;
 
     /// <summary>What to boot.</summary>
-    [Option("kernel", Required = true, MetaValue = "FILE", HelpText = "Kernel to boot: bzImage or ELF.")]
+    [Option("kernel", MetaValue = "FILE", HelpText = "Kernel to boot: bzImage or ELF. May be left out with --firmware.")]
     public string? Kernel { get; set; }
+
+    /// <summary>Firmware to start with.</summary>
+    [Option("firmware", MetaValue = "FILE",
+        HelpText = "Start with this firmware (OVMF as one image), which is handed kernel, initramfs and command line. SEV-SNP needs it.")]
+    public string? Firmware { get; set; }
 
     /// <summary>The initial RAM disk.</summary>
     [Option("initramfs", MetaValue = "FILE", HelpText = "Initial RAM disk. Also: --initrd.")]
@@ -139,6 +144,7 @@ internal sealed class RunOptions : CommonOptions
         RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
         RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseSameFile();
+        RefuseHalfABoot();
         RefuseWithoutLaunch();
     }
 
@@ -154,11 +160,15 @@ internal sealed class RunOptions : CommonOptions
 
         return new VmConfig
         {
-            Boot = new BootConfig(RequirePath("--kernel", Kernel)!, RequirePath("--initramfs", Initramfs ?? Initrd), commandLine)
+            Boot = new BootConfig(
+                RequirePath("--kernel", Kernel),
+                RequirePath("--initramfs", Initramfs ?? Initrd),
+                commandLine,
+                RequirePath("--firmware", Firmware))
             {
                 HasSecretPage = SecretPage,
             },
-            MemoryBytes = ParseMemory(),
+            MemoryBytes = MemoryValue.Parse(Memory),
             VcpuCount = (int)NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus),
             Sev = SevValue.Parse(Sev),
             ExitHypercalls = ExitHypercalls switch
@@ -197,14 +207,23 @@ internal sealed class RunOptions : CommonOptions
         }
     }
 
-    private ulong ParseMemory()
+    private void RefuseHalfABoot()
     {
-        const string Option = "--memory";
-        string text = Memory.Contains('=', StringComparison.Ordinal) || Memory.Contains(',', StringComparison.Ordinal)
-            ? KeyValueList.Parse(Option, Memory, "size").Get("size")!
-            : Memory;
-        ulong bytes = SizeValue.Parse(Option, text);
-        return GuestPage.IsAligned(bytes) ? bytes : throw new UsageException($"{Option}: '{text}' is not a multiple of 4 KiB");
+        if (Kernel is null && Firmware is null)
+        {
+            throw new UsageException("--kernel is missing", "give a kernel with --kernel, firmware with --firmware, or both");
+        }
+
+        if (Kernel is null && (Initramfs ?? Initrd ?? CommandLine ?? Append) is not null)
+        {
+            throw new UsageException("--initramfs and --cmdline have no meaning without --kernel");
+        }
+
+        SevConfig sev = SevValue.Parse(Sev);
+        if (sev.HasKernelHashes && (Kernel is null || Firmware is null))
+        {
+            throw new UsageException("--sev kernel-hashes=on needs both --firmware, which checks the hashes, and --kernel, of which they are");
+        }
     }
 
     private string? ParseUntil()
@@ -249,6 +268,22 @@ internal sealed class RunOptions : CommonOptions
             throw new UsageException("--wait-for-owner: the owner has no way in", "add --api-socket PATH");
         }
 
+        if (WaitForOwner && SevValue.Parse(Sev).Kind == SevGuestKind.SevSnp)
+        {
+            throw new UsageException(
+                "--wait-for-owner: a SEV-SNP guest takes no launch secret", "its owner asks it for its report while it runs");
+        }
+
+        if (LaunchBundle is not null && SevValue.Parse(Sev).Kind == SevGuestKind.SevSnp)
+        {
+            throw new UsageException("--launch-bundle: this version writes none for a SEV-SNP guest", "--result has its launch digest");
+        }
+
+        if (SecretPage && Firmware is not null)
+        {
+            throw new UsageException("--secret-page: the initial RAM disk is the firmware's to load", "firmware has a place of its own");
+        }
+
         if (SecretPage && Initramfs is null && Initrd is null)
         {
             throw new UsageException("--secret-page: the page ends the initial RAM disk, and there is none", "add --initramfs FILE");
@@ -263,10 +298,14 @@ internal sealed class RunOptions : CommonOptions
         (string Option, string? Path)[] inputs =
         [
             ("--kernel", Kernel),
+            ("--firmware", Firmware),
             ("--initramfs", Initramfs ?? Initrd),
             ("--kvm", Kvm),
             ("--sev dh-cert-file", sev.OwnerCertificatePath),
             ("--sev session-file", sev.SessionPath),
+            ("--sev id-block", sev.IdBlockPath),
+            ("--sev id-auth", sev.IdAuthenticationPath),
+            ("--sev host-data", sev.HostDataPath),
         ];
         (string Option, string? Path)[] outputs =
         [

@@ -30,7 +30,7 @@ internal sealed record RunPlan(
     /// <param name="options">The output files.</param>
     internal static RunPlan For(VmConfig config, SerialTarget serial, RunOptions options) => new(
         "kvmsev.plan/1",
-        new BootPart(config.Boot.KernelPath, config.Boot.InitramfsPath, config.Boot.CommandLine),
+        new BootPart(config.Boot.KernelPath, config.Boot.InitramfsPath, config.Boot.CommandLine, config.Boot.FirmwarePath),
         config.MemoryBytes,
         config.VcpuCount,
         new SevPart(
@@ -62,9 +62,22 @@ internal sealed record RunPlan(
     // Reads the owner's files, so that a mistake in them is found without a guest.
     private static LaunchPart? LaunchOf(SevConfig sev)
     {
-        if (sev.Mode == SevMode.None || sev.Kind == SevGuestKind.SevSnp)
+        if (sev.Mode == SevMode.None)
         {
             return null;
+        }
+
+        if (sev.Kind == SevGuestKind.SevSnp)
+        {
+            SnpLaunchInput snp = SnpLaunchInput.Read(sev);
+            return new LaunchPart(
+                "sev-snp",
+                snp.Start.Policy.ToString(),
+                snp.Start.Policy.Describe(),
+                !snp.Finish.IdBlock.IsEmpty,
+                "off",
+                sev.Mode == SevMode.Simulated ? null : sev.DevicePath,
+                sev.ModelDirectory);
         }
 
         LaunchStartRequest start = SevLaunchInput.Read(sev).Start;
@@ -81,7 +94,7 @@ internal sealed record RunPlan(
     private static string Hex(ulong value) => "0x" + value.ToString("x", CultureInfo.InvariantCulture);
 
     /// <summary>What to boot.</summary>
-    internal sealed record BootPart(string Kernel, string? Initramfs, string Cmdline);
+    internal sealed record BootPart(string? Kernel, string? Initramfs, string Cmdline, string? Firmware);
 
     /// <summary>Memory encryption.</summary>
     internal sealed record SevPart(string Mode, string Protection, int? CBit, LaunchPart? Launch);

@@ -1,3 +1,4 @@
+using KvmSevVmm.Cli.Commands.Measure;
 using KvmSevVmm.Cli.Commands.Secrets;
 using KvmSevVmm.Cli.Parsing;
 
@@ -10,7 +11,7 @@ internal static class Verbs
     internal static readonly VerbGroup Root = new(
         null,
         "A virtual machine monitor for Linux KVM, made for AMD SEV guests: it knows which\nguest page is private and which is shared.",
-        [RunCommand.Verb, DoctorCommand.Verb, VersionCommand.Verb],
+        [RunCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, VersionCommand.Verb],
         [
             new VerbGroup(
                 "map",

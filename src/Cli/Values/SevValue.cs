@@ -11,7 +11,9 @@ namespace KvmSevVmm.Cli.Values;
 internal static class SevValue
 {
     private const string Option = "--sev";
-    private static readonly string[] LaunchKeys = ["policy", "dh-cert-file", "session-file", "legacy-vm-type"];
+    private static readonly string[] SessionKeys = ["dh-cert-file", "session-file", "legacy-vm-type"];
+    private static readonly string[] SnpKeys = ["id-block", "id-auth", "author-key", "host-data", "vcek-disabled"];
+    private static readonly string[] LaunchKeys = ["policy", "kernel-hashes", .. SessionKeys, .. SnpKeys];
     private static readonly string[] HardwareKeys = ["sev-device"];
     private static readonly string[] SimulationKeys = ["kind", "model"];
 
@@ -51,14 +53,14 @@ internal static class SevValue
             throw new UsageException($"{Option}: {unwanted} has no meaning with mode '{SevModeWords.WordFor(config.Mode)}'");
         }
 
-        return config with
+        config = config with
         {
             SimulatedKind = list.Get("kind") is string kind
                 ? ChoiceValue.Parse(
                     $"{Option} kind", kind, ("sev", SevGuestKind.Sev), ("sev-es", SevGuestKind.SevEs), ("sev-snp", SevGuestKind.SevSnp))
                 : SevGuestKind.Sev,
             ModelDirectory = list.Get("model"),
-            Policy = list.Get("policy") is string policy ? ParsePolicy(policy) : null,
+            HasKernelHashes = IsOn(list, "kernel-hashes"),
             OwnerCertificatePath = list.Get("dh-cert-file"),
             SessionPath = list.Get("session-file"),
             InitInterface = list.Get("legacy-vm-type") is string legacy
@@ -71,18 +73,46 @@ internal static class SevValue
                 : SevInitInterface.Auto,
             DevicePath = list.Get("sev-device") ?? config.DevicePath,
         };
+        return ReadKindKeys(list, config);
     }
 
+    /// <summary>Keys that only guests of one kind have; a policy's bits depend on the kind too.</summary>
+    private static SevConfig ReadKindKeys(KeyValueList list, SevConfig config)
+    {
+        bool isSnp = config.Mode != SevMode.None && config.Kind == SevGuestKind.SevSnp;
+        if ((isSnp ? SessionKeys : SnpKeys).FirstOrDefault(key => list.Get(key) is not null) is string unwanted)
+        {
+            throw new UsageException(
+                $"{Option}: {unwanted} has no meaning for {(isSnp ? "a SEV-SNP guest" : "any other than a SEV-SNP guest")}");
+        }
+
+        string? policy = list.Get("policy");
+        return isSnp
+            ? config with
+            {
+                SnpPolicy = policy is null ? null : ParsePolicy(policy, SnpPolicy.Parse, "smt+abi-major=1"),
+                IdBlockPath = list.Get("id-block"),
+                IdAuthenticationPath = list.Get("id-auth"),
+                HostDataPath = list.Get("host-data"),
+                HasAuthorKey = IsOn(list, "author-key"),
+                IsVcekDisabled = IsOn(list, "vcek-disabled"),
+            }
+            : config with { Policy = policy is null ? null : ParsePolicy(policy, SevPolicy.Parse, "nodbg+es") };
+    }
+
+    private static bool IsOn(KeyValueList list, string key) =>
+        list.Get(key) is string value && ChoiceValue.Parse($"{Option} {key}", value, ("on", true), ("off", false));
+
     // A comma ends the value here, so names are joined by a plus sign.
-    private static SevPolicy ParsePolicy(string text)
+    private static T ParsePolicy<T>(string text, Func<string, T> parse, string example)
     {
         try
         {
-            return SevPolicy.Parse(text.Replace('+', ','));
+            return parse(text.Replace('+', ','));
         }
         catch (SevFormatException error)
         {
-            throw new UsageException($"{Option} policy: {error.Problem}", "write a number, or names such as nodbg+es");
+            throw new UsageException($"{Option} policy: {error.Problem}", $"write a number, or names such as {example}");
         }
     }
 

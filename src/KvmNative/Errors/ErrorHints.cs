@@ -5,12 +5,13 @@ namespace KvmSevVmm.KvmNative.Errors;
 public static class ErrorHints
 {
     private const string AnySevCommand = "KVM_SEV_*";
+    private const string AnyPlatformCommand = "SEV_*";
     private const string AnyKvmCall = "KVM_*";
 
     private static readonly Dictionary<(string Call, Errno Errno, SevFirmwareStatus? Status), string> Table = MakeTable();
 
     /// <summary>Every row, for the tests.</summary>
-    internal static IEnumerable<ErrorHint> All => [.. KvmErrorHints.Rows, .. SevErrorHints.Rows];
+    internal static IEnumerable<ErrorHint> All => [.. KvmErrorHints.Rows, .. SevErrorHints.Rows, .. SevFirmwareHints.Rows];
 
     /// <summary>Finds the cure for a failure.</summary>
     /// <param name="call">The call; what stands in parentheses makes the search more exact but need not be known to the table.</param>
@@ -23,19 +24,18 @@ public static class ErrorHints
         string bare = parenthesis < 0 ? call : call[..parenthesis];
         bool isSevCommand = bare.StartsWith("KVM_SEV_", StringComparison.Ordinal);
 
+        bool isPlatformCommand = bare.StartsWith("SEV_", StringComparison.Ordinal) || bare.StartsWith("SNP_", StringComparison.Ordinal);
+
         // The most exact row wins. A firmware status without a row of its own means more than the errno, which is then always EIO.
         string? text = Lookup(call, errno, status) ?? Lookup(bare, errno, status);
-        if (text is null && isSevCommand)
+        if (isSevCommand || isPlatformCommand)
         {
-            text = Lookup(AnySevCommand, errno, status);
+            return text
+                ?? Lookup(isSevCommand ? AnySevCommand : AnyPlatformCommand, errno, status)
+                ?? Lookup(SevFirmwareHints.AnyCommand, errno, status);
         }
 
-        if (text is null && bare.StartsWith("KVM_", StringComparison.Ordinal) && !isSevCommand)
-        {
-            text = Lookup(AnyKvmCall, errno, status);
-        }
-
-        return text;
+        return bare.StartsWith("KVM_", StringComparison.Ordinal) ? text ?? Lookup(AnyKvmCall, errno, status) : text;
     }
 
     private static string? Lookup(string call, Errno errno, SevFirmwareStatus status)

@@ -219,6 +219,12 @@ internal static class KvmErrorHints
 
         // What holds for every call of KVM.
         new("KVM_*", Errno.EIO, "The VM is dead: its SEV context was moved away, or the kernel met a fault of its own; read dmesg."),
+        new(
+            "KVM_*",
+            Errno.EINVAL,
+            "The kernel refuses these arguments: it is older than kvmsev needs, or this is a bug of kvmsev; 'kvmsev doctor' shows what it "
+            + "has."),
+        new("KVM_*", Errno.EBUSY, "Something else uses it at this moment, perhaps another monitor or the end of another guest: try again."),
         new("KVM_*", Errno.ENOTTY, "This kernel does not have the call: it is too old, or was built without it."),
         new("KVM_*", Errno.ENOMEM, "The host ran out of memory, or a cgroup's limit is reached."),
         new("KVM_*", Errno.EMFILE, "Raise the limit of open files (ulimit -n)."),

@@ -34,15 +34,17 @@ public sealed class SevCommandException : KvmException
         Errno number = (Errno)errno;
         SevFirmwareStatus status = (SevFirmwareStatus)unchecked((int)firmwareError);
         string? hint = ErrorHints.Find(call, number, status);
-        string? general = status == SevFirmwareStatus.Success
-            ? ErrnoText.Description(number)
-            : SevFirmwareStatusText.Meaning(status);
+
+        // What the firmware said first, then why and what to do: the same status means one thing and has many causes.
+        string? meaning = status is SevFirmwareStatus.Success or SevFirmwareStatus.NoFwCall ? null : SevFirmwareStatusText.Meaning(status);
+        string? general = status == SevFirmwareStatus.NoFwCall ? SevFirmwareStatusText.Meaning(status) : ErrnoText.Description(number);
+        string? advice = meaning is null ? hint ?? general : hint is null ? meaning : $"{meaning} {hint}";
         string firmware = status switch
         {
             SevFirmwareStatus.Success => "",
             SevFirmwareStatus.NoFwCall => ", firmware NO_FW_CALL (-1)",
             _ => string.Create(CultureInfo.InvariantCulture, $", firmware {SevFirmwareStatusText.Name(status)} (0x{firmwareError:X2})"),
         };
-        return new SevCommandException(call, number, status, hint, Format(call, number, firmware, hint ?? general));
+        return new SevCommandException(call, number, status, hint, Format(call, number, firmware, advice));
     }
 }

@@ -14,7 +14,7 @@ internal static class SevErrorHints
 
     private const string NeedsWrite = "Open /dev/sev for writing, as root.";
 
-    private const string AskLength = "The buffer is too small; the command wrote the length that it needs.";
+    private const string AskLength = "The answer became longer than it was a moment ago: try again.";
 
     /// <summary>The rows.</summary>
     public static IReadOnlyList<ErrorHint> Rows { get; } =
@@ -60,6 +60,15 @@ internal static class SevErrorHints
             Errno.EIO,
             "The firmware holds as many guests as it can: end another SEV guest.",
             SevFirmwareStatus.ResourceLimit),
+        new(
+            "KVM_SEV_LAUNCH_START",
+            Errno.EINVAL,
+            "The owner's certificate and session go together, at most 16 KiB each, and a launch begins once."),
+        new(
+            "KVM_SEV_LAUNCH_START",
+            Errno.EBUSY,
+            "Another guest's end is not finished, or the firmware stopped answering: try again; then reload ccp and kvm_amd, or restart "
+            + "the host."),
         new(
             "KVM_SEV_LAUNCH_UPDATE_DATA",
             Errno.EINVAL,
@@ -199,17 +208,23 @@ internal static class SevErrorHints
             "Pinning the guest's memory goes over the lock limit: raise it above the guest's memory plus firmware (ulimit -l, "
             + "or LimitMEMLOCK= in a unit)."),
         new("KVM_SEV_*", Errno.EFAULT, "An address is not mapped."),
-        new("KVM_SEV_*", Errno.EIO, "The launch is not at the step that allows this command.", SevFirmwareStatus.InvalidGuestState),
         new(
             "KVM_SEV_*",
-            Errno.EIO,
-            "The platform is not initialised: read what ccp wrote to dmesg.",
-            SevFirmwareStatus.InvalidPlatformState),
-        new("KVM_SEV_*", Errno.EIO, "This firmware is too old for the command: update it.", SevFirmwareStatus.InvalidCommand),
-        new("KVM_SEV_*", Errno.EIO, "The hardware is no longer safe for SEV: restart the host.", SevFirmwareStatus.HwsevRetUnsafe),
+            Errno.EINVAL,
+            "The kernel does not take this command here: it is older than kvmsev needs, the VM is a mirror, or this is a bug of kvmsev; "
+            + "'kvmsev doctor' shows what the kernel has."),
+        new("KVM_SEV_*", Errno.ETIMEDOUT, "The firmware stopped answering: reload ccp and kvm_amd, or restart the host."),
         new("KVM_SEV_*", Errno.EIO, "The VM is dead: its SEV context was moved away, or the kernel met a fault of its own; read dmesg."),
 
         // /dev/sev.
+        new("SEV_*", Errno.EPERM, NeedsWrite),
+        new("SEV_*", Errno.ENOTTY, "This is not the PSP's device, or the kernel is too old for the command."),
+        new("SEV_*", Errno.EINVAL, "The kernel does not know this platform command, or not with these arguments: use a newer one."),
+        new("SEV_*", Errno.EBUSY, "The firmware stopped answering: reload ccp and kvm_amd, or restart the host."),
+        new("SEV_*", Errno.ETIMEDOUT, "The firmware stopped answering: reload ccp and kvm_amd, or restart the host."),
+        new("SEV_*", Errno.ENODEV, "The firmware is not running: read what ccp wrote to dmesg."),
+        new("SEV_*", Errno.ENOMEM, "The host ran out of memory, or a cgroup's limit is reached."),
+        new("SEV_*", Errno.EIO, "The kernel could not reach the firmware: read what ccp wrote to dmesg."),
         new("SEV_FACTORY_RESET", Errno.EPERM, NeedsWrite),
         new("SEV_FACTORY_RESET", Errno.EBUSY, "SEV guests are running: end them first."),
         new("SEV_PEK_GEN", Errno.EPERM, NeedsWrite),
@@ -231,6 +246,5 @@ internal static class SevErrorHints
         new("SEV_PEK_CSR", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
         new("SEV_PDH_CERT_EXPORT", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
         new("SEV_GET_ID2", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
-        new("SEV_PLATFORM_STATUS", Errno.ENODEV, "The firmware is not running: read what ccp wrote to dmesg."),
     ];
 }

@@ -23,11 +23,14 @@ public static class LaunchDigests
 
     /// <summary>The SEV-SNP digest after the firmware's own pages, which can be kept and continued.</summary>
     /// <param name="firmware">The firmware image.</param>
+    /// <param name="trace">Where every page is written down; null for nowhere.</param>
+    /// <param name="progress">Who hears of progress, in pages; null for nobody.</param>
     /// <returns>The digest, 48 bytes.</returns>
     /// <exception cref="SevFormatException">The image is not whole pages.</exception>
-    public static byte[] ComputeSnpFirmware(OvmfFirmware firmware)
+    public static byte[] ComputeSnpFirmware(
+        OvmfFirmware firmware, ICollection<MeasuredStep>? trace = null, IProgress<long>? progress = null)
     {
-        SnpLaunchDigest digest = new();
+        SnpLaunchDigest digest = new() { Trace = trace, Progress = progress };
         UpdateFirmware(digest, firmware);
         return digest.Digest.ToArray();
     }

@@ -113,7 +113,7 @@ public sealed class SnpLaunchDigest
         Span<byte> hash = stackalloc byte[Size];
         for (int offset = 0; offset < pages.Length; offset += PageSize)
         {
-            _ = SHA384.HashData(pages.Slice(offset, PageSize), hash);
+            PageHash.Compute(pages.Slice(offset, PageSize), hash);
             Extend(SnpPageType.Normal, gpa + (ulong)offset, hash, label);
         }
     }
@@ -173,7 +173,7 @@ public sealed class SnpLaunchDigest
         {
             byte[] hashes = new byte[count * Size];
             Parallel.For(0, count, index =>
-                SHA384.HashData(pages.Span.Slice((first + index) * PageSize, PageSize), hashes.AsSpan(index * Size, Size)));
+                PageHash.Compute(pages.Span.Slice((first + index) * PageSize, PageSize), hashes.AsSpan(index * Size, Size)));
             return hashes;
         });
     }
@@ -195,7 +195,7 @@ public sealed class SnpLaunchDigest
         BinaryPrimitives.WriteUInt16LittleEndian(info[LengthOffset..], InfoSize);
         info[TypeOffset] = (byte)type;
         BinaryPrimitives.WriteUInt64LittleEndian(info[GpaOffset..], gpa);
-        _ = SHA384.HashData(info, _digest);
+        PageHash.Compute(info, _digest);
         PageCount++;
         Trace?.Add(new MeasuredStep(label, GetName(type), gpa, PageSize, contentsHash.ToArray(), _digest.ToArray()));
         if (Progress is not null && PageCount % BatchPages == 0)

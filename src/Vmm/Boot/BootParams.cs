@@ -10,6 +10,7 @@ namespace KvmSevVmm.Vmm.Boot;
 /// </remarks>
 internal static class BootParams
 {
+    internal const int AcpiRsdpAddr = 0x70;
     internal const int E820EntryCount = 0x1E8;
     internal const int SetupSects = 0x1F1;
     internal const int Syssize = 0x1F4;
@@ -58,7 +59,8 @@ internal static class BootParams
     /// <param name="memory">The guest's RAM; its layout gives the memory map.</param>
     /// <param name="header">The kernel's setup header; null for an ELF kernel, which has none in its file.</param>
     /// <param name="initrd">The initrd's exact place, or an empty range.</param>
-    internal static GpaRange Write(GuestMemory memory, SetupHeader? header, GpaRange initrd)
+    /// <param name="rsdp">Where the ACPI tables begin, or 0 without them.</param>
+    internal static GpaRange Write(GuestMemory memory, SetupHeader? header, GpaRange initrd, ulong rsdp)
     {
         GpaRange range = new(new Gpa(GuestLayout.ZeroPageAddress), GuestPage.Size);
         Span<byte> page = memory.GetSpan(range.Start, GuestPage.Size);
@@ -82,6 +84,7 @@ internal static class BootParams
         // Both are the loader's to write: an ordinary PC, and no list of further data.
         WriteUInt32(page, HardwareSubarch, 0);
         BinaryPrimitives.WriteUInt64LittleEndian(page[SetupData..], 0);
+        BinaryPrimitives.WriteUInt64LittleEndian(page[AcpiRsdpAddr..], rsdp);
         WriteE820(page, memory.Layout);
         return range;
     }

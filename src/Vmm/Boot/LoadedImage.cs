@@ -1,3 +1,4 @@
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Boot;
@@ -5,12 +6,18 @@ namespace KvmSevVmm.Vmm.Boot;
 /// <summary>What lies in the guest's RAM before its first instruction, and how the first vCPU starts.</summary>
 public sealed class LoadedImage
 {
-    private LoadedImage(BootRegisters registers, GpaRange initrd, GpaRange secretPage, IReadOnlyList<LoadedPiece> measured)
+    private LoadedImage(
+        BootRegisters registers,
+        GpaRange initrd,
+        IReadOnlyList<LoadedPiece> measured,
+        GpaRange secretArea,
+        GuestFirmware? firmware = null)
     {
         Registers = registers;
         Initrd = initrd;
-        SecretPage = secretPage;
+        SecretArea = secretArea;
         Measured = measured;
+        Firmware = firmware;
     }
 
     /// <summary>The state that the first vCPU starts with.</summary>
@@ -23,25 +30,40 @@ public sealed class LoadedImage
     public GpaRange Initrd { get; }
 
     /// <summary>
-    /// A page of zeros that is measured and that a launch secret may replace: the last page of <see cref="Initrd"/>. A secret that is a
-    /// cpio archive becomes files of the guest's initial file system. Empty where none was asked for.
+    /// Where the guest looks for a launch secret; empty for nowhere. Without firmware it is the initrd's last page, if that was asked for: a
+    /// measured page of zeros, and a secret there that is a cpio archive becomes files of the guest's initial file system.
     /// </summary>
-    public GpaRange SecretPage { get; }
+    public GpaRange SecretArea { get; }
 
     /// <summary>Everything that was loaded, in the order in which a launch measures it; also labels for the status map.</summary>
     public IReadOnlyList<LoadedPiece> Measured { get; }
 
+    /// <summary>The firmware that the guest starts with; null for a kernel that is entered directly.</summary>
+    public GuestFirmware? Firmware { get; }
+
+    /// <summary>Loads firmware; it fetches kernel and initrd itself.</summary>
+    /// <param name="firmware">The firmware.</param>
+    /// <param name="memory">The guest's RAM, laid out with room for the image.</param>
+    /// <exception cref="InvalidInputException">The image does not fit this machine; names the field.</exception>
+    public static LoadedImage LoadFirmware(GuestFirmware firmware, GuestMemory memory) => new(
+        new BootRegisters(BootProtocol.ResetVector, new Gpa(firmware.GetStartAddress(0)), 0, 0, 0, default, ushort.MaxValue),
+        default,
+        firmware.Load(memory),
+        firmware.SecretArea,
+        firmware);
+
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
     /// <param name="boot">What to boot.</param>
+    /// <param name="acpi">The machine's tables: they are loaded, and measured, with the rest.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     /// <exception cref="FileNotFoundException">A file does not exist.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
-    public static LoadedImage Load(BootConfig boot, GuestMemory memory)
+    public static LoadedImage Load(BootConfig boot, AcpiTables acpi, GuestMemory memory)
     {
-        using KernelImage kernel = KernelImage.Open(boot.KernelPath);
+        using KernelImage kernel = KernelImage.Open(boot.KernelPath ?? throw new ArgumentException("There is no kernel.", nameof(boot)));
         using ImageSource? initrd = boot.InitramfsPath is null ? null : ImageSource.Open(boot.InitramfsPath);
-        return Load(kernel, initrd, boot.CommandLine, memory, boot.HasSecretPage);
+        return Load(kernel, initrd, boot.CommandLine, memory, acpi, boot.HasSecretPage);
     }
 
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
@@ -49,52 +71,98 @@ public sealed class LoadedImage
     /// <param name="initrd">The initrd, or null; stays the caller's.</param>
     /// <param name="commandLine">The command line, as the user wrote it.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
-    /// <param name="hasSecretPage">Whether the initrd ends with <see cref="SecretPage"/>.</param>
+    /// <param name="acpi">The machine's tables, or null for a machine without ACPI.</param>
+    /// <param name="hasSecretPage">Whether the initrd ends with a page for a secret.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     public static LoadedImage Load(
-        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, bool hasSecretPage = false)
+        KernelImage kernel,
+        ImageSource? initrd,
+        string commandLine,
+        GuestMemory memory,
+        AcpiTables? acpi = null,
+        bool hasSecretPage = false)
+    {
+        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
+        ImagePlacement placement = PlaceFiles(kernel, initrd, memory.Layout, hasSecretPage);
+        List<LoadedPiece> measured = [];
+        foreach (GpaRange pages in kernel.Load(memory, placement.Kernel))
+        {
+            measured.Add(new LoadedPiece(LoadedPiece.Kernel, pages));
+        }
+
+        if (initrd is not null)
+        {
+            measured.Add(new LoadedPiece(LoadedPiece.Initrd, Boot.Initrd.Load(initrd, memory, placement.Initrd.Start)));
+        }
+
+        return WriteBootData(kernel, line, placement, acpi, memory, measured);
+    }
+
+    /// <summary>
+    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory, AcpiTables?, bool)"/> but reading the contents of the two
+    /// files, which then also lack in <see cref="Measured"/>.
+    /// </summary>
+    /// <param name="kernel">The kernel; stays the caller's.</param>
+    /// <param name="initrd">The initrd, or null; stays the caller's.</param>
+    /// <param name="commandLine">The command line, as the user wrote it.</param>
+    /// <param name="memory">RAM of which only the boot structures are written.</param>
+    /// <param name="acpi">The machine's tables, or null for a machine without ACPI.</param>
+    /// <param name="hasSecretPage">Whether the initrd ends with a page for a secret.</param>
+    /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
+    internal static LoadedImage LoadWithoutFiles(
+        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi, bool hasSecretPage)
+    {
+        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
+        return WriteBootData(kernel, line, PlaceFiles(kernel, initrd, memory.Layout, hasSecretPage), acpi, memory, []);
+    }
+
+    // Everything is decided before anything is written.
+    private static ImagePlacement PlaceFiles(KernelImage kernel, ImageSource? initrd, GuestLayout layout, bool hasSecretPage)
     {
         if (hasSecretPage && initrd is null)
         {
             throw new InvalidInputException("--secret-page", "initramfs", "the page is the initrd's last, and there is no initrd");
         }
 
-        // Everything is decided before anything is written.
-        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
-        KernelPlacement placement = kernel.Place(memory.Layout);
-        GpaRange initrdRange = initrd is null
+        KernelPlacement placement = kernel.Place(layout);
+        GpaRange range = initrd is null
             ? default
-            : Boot.Initrd.Place(initrd, memory.Layout, placement.End, kernel.InitrdAddressMax, hasSecretPage);
+            : Boot.Initrd.Place(initrd, layout, placement.End, kernel.InitrdAddressMax, hasSecretPage);
+        return new ImagePlacement(
+            placement, range, hasSecretPage ? GpaRange.FromBounds(range.End.Value - GuestPage.Size, range.End.Value) : default);
+    }
 
-        List<LoadedPiece> measured = [];
-        foreach (GpaRange pages in kernel.Load(memory, placement))
+    private static LoadedImage WriteBootData(
+        KernelImage kernel,
+        KernelCommandLine line,
+        ImagePlacement placement,
+        AcpiTables? acpi,
+        GuestMemory memory,
+        List<LoadedPiece> measured)
+    {
+        if (!placement.SecretPage.IsEmpty)
         {
-            measured.Add(new LoadedPiece("kernel", pages));
-        }
-
-        if (initrd is not null)
-        {
-            measured.Add(new LoadedPiece("initrd", Boot.Initrd.Load(initrd, memory, initrdRange.Start)));
-        }
-
-        GpaRange secretPage = default;
-        if (hasSecretPage)
-        {
-            secretPage = GpaRange.FromBounds(initrdRange.End.Value - GuestPage.Size, initrdRange.End.Value);
-            memory.Clear(secretPage);
-            measured.Add(new LoadedPiece("secret page", secretPage));
+            memory.Clear(placement.SecretPage);
+            measured.Add(new LoadedPiece("secret page", placement.SecretPage));
         }
 
         measured.Add(new LoadedPiece("command line", line.Write(memory)));
-        bool isPvh = placement.Protocol == BootProtocol.Pvh32;
+        ulong rsdp = 0;
+        if (acpi is not null)
+        {
+            rsdp = GuestLayout.AcpiTablesAddress;
+            measured.Add(new LoadedPiece("ACPI tables", WriteTables(acpi, memory)));
+        }
+
+        bool isPvh = placement.Kernel.Protocol == BootProtocol.Pvh32;
         ulong cr3 = 0;
         if (isPvh)
         {
-            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, initrdRange)));
+            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, placement.Initrd, rsdp)));
         }
         else
         {
-            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, initrdRange)));
+            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, placement.Initrd, rsdp)));
             cr3 = BootPageTables.Write(memory, out GpaRange tables);
             measured.Add(new LoadedPiece("page tables", tables));
         }
@@ -102,13 +170,31 @@ public sealed class LoadedImage
         GpaRange gdt = BootGdt.Write(memory);
         measured.Add(new LoadedPiece("GDT", gdt));
         BootRegisters registers = new(
-            placement.Protocol,
-            placement.Entry,
+            placement.Kernel.Protocol,
+            placement.Kernel.Entry,
             Rsi: isPvh ? 0 : GuestLayout.ZeroPageAddress,
             Rbx: isPvh ? GuestLayout.StartInfoAddress : 0,
             cr3,
             gdt.Start,
             BootGdt.Size - 1);
-        return new LoadedImage(registers, initrdRange, secretPage, measured);
+        return new LoadedImage(registers, placement.Initrd, measured, placement.SecretPage);
     }
+
+    private static GpaRange WriteTables(AcpiTables acpi, GuestMemory memory)
+    {
+        byte[] image = acpi.Place(GuestLayout.AcpiTablesAddress);
+        if (image.Length > GuestLayout.AcpiTablesCapacity)
+        {
+            throw new InvalidInputException(
+                "devices", "ACPI tables", $"{image.Length} bytes are more than the {GuestLayout.AcpiTablesCapacity} set aside for them");
+        }
+
+        GpaRange pages = new(new Gpa(GuestLayout.AcpiTablesAddress), GuestPage.RoundUp((ulong)image.Length));
+        memory.Clear(pages);
+        memory.Write(pages.Start, image);
+        return pages;
+    }
+
+    /// <summary>Where the files go.</summary>
+    private readonly record struct ImagePlacement(KernelPlacement Kernel, GpaRange Initrd, GpaRange SecretPage);
 }

@@ -16,7 +16,8 @@ internal static class PvhStartInfo
     /// <summary>Writes the page.</summary>
     /// <param name="memory">The guest's RAM; its layout gives the memory map.</param>
     /// <param name="initrd">The initrd's exact place, or an empty range.</param>
-    internal static GpaRange Write(GuestMemory memory, GpaRange initrd)
+    /// <param name="rsdp">Where the ACPI tables begin, or 0 without them.</param>
+    internal static GpaRange Write(GuestMemory memory, GpaRange initrd, ulong rsdp)
     {
         GpaRange range = new(new Gpa(GuestLayout.StartInfoAddress), GuestPage.Size);
         Span<byte> page = memory.GetSpan(range.Start, GuestPage.Size);
@@ -33,6 +34,7 @@ internal static class PvhStartInfo
 
         IReadOnlyList<E820Entry> map = memory.Layout.E820;
         BinaryPrimitives.WriteUInt64LittleEndian(page[24..], GuestLayout.CommandLineAddress);
+        BinaryPrimitives.WriteUInt64LittleEndian(page[32..], rsdp);
         BinaryPrimitives.WriteUInt64LittleEndian(page[40..], GuestLayout.StartInfoAddress + MemoryMapOffset);
         BinaryPrimitives.WriteUInt32LittleEndian(page[48..], (uint)map.Count);
         Span<byte> rest = page[MemoryMapOffset..];

@@ -4,7 +4,8 @@ namespace KvmSevVmm.Vmm.Console;
 
 /// <summary>Carries what the user types to the guest's serial port, by way of one thread, "console-in", and a bounded buffer.</summary>
 /// <remarks>
-/// <para>On a terminal Ctrl-A starts a command, as in QEMU: X ends the machine, A sends Ctrl-A itself, B a break, H shows help.</para>
+/// <para>On a terminal Ctrl-A starts a command, as in QEMU: X ends the machine, P presses its power button, A sends Ctrl-A itself, B a
+/// break, H shows help.</para>
 /// <para>The guest takes bytes at its own speed, at each <see cref="ISerialInput.InputReady"/>; nothing is lost while it does. When it has
 /// taken none for <see cref="StallLimit"/> with the buffer full, input from a terminal is read on for the sake of Ctrl-A X, and dropped.
 /// Other input waits.</para>
@@ -16,13 +17,14 @@ public sealed class ConsoleInput : IDisposable
 
     private const byte ControlA = 0x01;
     private const string Help = "\r\nCtrl-A H  this help\r\nCtrl-A X  end the machine\r\n"
-        + "Ctrl-A B  send a break\r\nCtrl-A A  send Ctrl-A\r\n";
+        + "Ctrl-A P  press the power button\r\nCtrl-A B  send a break\r\nCtrl-A A  send Ctrl-A\r\n";
     private static readonly TimeSpan DisposeTimeout = TimeSpan.FromSeconds(1);
 
     private readonly object _gate = new(); // a monitor: the thread waits on it
     private readonly IConsoleSource _source;
     private readonly ISerialInput _serial;
     private readonly IMachineControl _machine;
+    private readonly PowerButton _powerButton;
     private readonly TextWriter _messages;
     private readonly ByteRing _pending = new(Capacity);
     private readonly Thread _thread;
@@ -37,12 +39,15 @@ public sealed class ConsoleInput : IDisposable
     /// <param name="source">Where bytes come from.</param>
     /// <param name="serial">Where they go.</param>
     /// <param name="machine">Asked to stop by Ctrl-A X.</param>
+    /// <param name="powerButton">Pressed by Ctrl-A P.</param>
     /// <param name="messages">Where help is shown: standard error.</param>
-    public ConsoleInput(IConsoleSource source, ISerialInput serial, IMachineControl machine, TextWriter messages)
+    public ConsoleInput(
+        IConsoleSource source, ISerialInput serial, IMachineControl machine, PowerButton powerButton, TextWriter messages)
     {
         _source = source;
         _serial = serial;
         _machine = machine;
+        _powerButton = powerButton;
         _messages = messages;
         _thread = new Thread(ReadAll) { Name = "console-in", IsBackground = true };
         serial.InputReady = Pump;
@@ -157,6 +162,9 @@ public sealed class ConsoleInput : IDisposable
         {
             case (byte)'x' or (byte)'X':
                 _machine.RequestStop(StopReason.Interrupted);
+                break;
+            case (byte)'p' or (byte)'P':
+                _powerButton.Press();
                 break;
             case (byte)'a' or (byte)'A' or ControlA:
                 Queue(ControlA);

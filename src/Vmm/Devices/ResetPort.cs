@@ -15,7 +15,13 @@ public sealed class ResetPort : IBusDevice
     /// <summary>Ports it occupies.</summary>
     public const int WindowLength = 8;
 
-    private const ulong ResetControl = 1;
+    /// <summary>Port of the register itself.</summary>
+    public const ushort ResetControlPort = 0xCF9;
+
+    /// <summary>The value that resets the machine.</summary>
+    public const byte ResetNow = ResetProcessor | SystemReset;
+
+    private const ulong ResetControl = ResetControlPort - Port;
     private const byte SystemReset = 0x02;
     private const byte ResetProcessor = 0x04;
     private const byte FullReset = 0x08;

@@ -8,4 +8,7 @@ public enum E820Type : uint
 
     /// <summary>Not to be used as RAM.</summary>
     Reserved = 2,
+
+    /// <summary>ACPI tables. A SEV guest maps such a range as private; one that is merely reserved it may map as shared.</summary>
+    Acpi = 3,
 }

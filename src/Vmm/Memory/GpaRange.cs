@@ -65,6 +65,15 @@ public readonly record struct GpaRange
     /// <summary>Whether the two ranges have a byte in common.</summary>
     public bool Overlaps(GpaRange other) => Start < other.End && other.Start < End;
 
+    /// <summary>What both ranges have in common; empty if nothing.</summary>
+    /// <param name="other">The other range.</param>
+    public GpaRange Intersect(GpaRange other)
+    {
+        ulong start = Math.Max(Start.Value, other.Start.Value);
+        ulong end = Math.Min(End.Value, other.End.Value);
+        return start < end ? FromBounds(start, end) : default;
+    }
+
     /// <summary>The range as <c>[0x1000, 0x3000)</c>.</summary>
     public override string ToString() => $"[{Start}, {End})";
 }

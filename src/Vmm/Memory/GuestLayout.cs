@@ -11,8 +11,12 @@ namespace KvmSevVmm.Vmm.Memory;
 /// 0x0000_9000  boot page tables            (six pages)
 /// 0x0002_0000  command line                (64 KiB)
 /// 0x0009_fc00  end of usable low memory; the guest finds RAM up to 1 MiB, but reserved
+/// 0x000e_0000  ACPI tables, the RSDP first  (64 KiB)
 /// 0x0010_0000  kernel; the initrd lies at the top of low RAM
-/// 0xc000_0000  no RAM from here to 4 GiB: devices, and at 0xfffb_c000 KVM's own four pages
+/// 0xc000_0000  no RAM from here to 4 GiB: devices
+/// 0xd000_0000  windows of virtio-mmio devices and their like (16 MiB)
+/// 0xfec0_0000  I/O APIC; 0xfee0_0000 local APICs; 0xfeff_c000 KVM's own four pages
+/// 0xff00_0000  at the earliest: guest firmware, which ends at 4 GiB
 /// 0x1_0000_0000  the RAM that found no room below
 /// </code>
 /// </remarks>
@@ -29,6 +33,24 @@ public sealed class GuestLayout
 
     /// <summary>Usable memory goes on here, behind the PC's reserved range.</summary>
     public const ulong ExtendedMemoryStart = 0x10_0000;
+
+    /// <summary>The windows of devices whose place is not fixed begin here.</summary>
+    public const ulong DeviceWindowsStart = 0xD000_0000;
+
+    /// <summary>First address behind those windows.</summary>
+    public const ulong DeviceWindowsEnd = 0xD100_0000;
+
+    /// <summary>KVM's I/O APIC.</summary>
+    public const ulong IoApicAddress = 0xFEC0_0000;
+
+    /// <summary>The local APIC of each vCPU.</summary>
+    public const ulong LocalApicAddress = 0xFEE0_0000;
+
+    /// <summary>The ACPI tables, in the range that a PC's BIOS has them in: a guest that is not told finds the RSDP by a search.</summary>
+    public const ulong AcpiTablesAddress = 0xE_0000;
+
+    /// <summary>Bytes set aside for the ACPI tables.</summary>
+    public const int AcpiTablesCapacity = 0x1_0000;
 
     /// <summary>The boot GDT, one page.</summary>
     public const ulong GdtAddress = 0x6000;
@@ -52,10 +74,13 @@ public sealed class GuestLayout
     public const ulong KernelAddress = 0x10_0000;
 
     /// <summary>One page for KVM_SET_IDENTITY_MAP_ADDR, outside RAM; only Intel hosts use it.</summary>
-    public const ulong KvmIdentityMapAddress = 0xFFFB_C000;
+    public const ulong KvmIdentityMapAddress = 0xFEFF_C000;
 
     /// <summary>Three pages for KVM_SET_TSS_ADDR, outside RAM; only Intel hosts use them.</summary>
-    public const ulong KvmTssAddress = 0xFFFB_D000;
+    public const ulong KvmTssAddress = 0xFEFF_D000;
+
+    /// <summary>Most bytes of guest firmware; below begin interrupt controllers and KVM's own pages.</summary>
+    public const ulong MaximumFirmwareBytes = 16UL << 20;
 
     /// <summary>Least RAM: the first megabyte with the boot structures, and one for a kernel.</summary>
     public const ulong MinimumMemoryBytes = 2UL << 20;
@@ -69,14 +94,15 @@ public sealed class GuestLayout
     private const string MemoryOption = "--memory";
     private const string SevOption = "--sev";
 
-    private GuestLayout(ulong memoryBytes, int? cBitPosition)
+    private GuestLayout(ulong memoryBytes, int? cBitPosition, ulong firmwareBytes)
     {
         MemoryBytes = memoryBytes;
         CBitPosition = cBitPosition;
         LowRam = new GpaRange(default, Math.Min(memoryBytes, MmioHoleStart));
         HighRam = new GpaRange(new Gpa(HighRamStart), memoryBytes - LowRam.Length);
-        RamRanges = HighRam.IsEmpty ? [LowRam] : [LowRam, HighRam];
-        E820 = MakeE820(LowRam, HighRam);
+        Firmware = new GpaRange(new Gpa(HighRamStart - firmwareBytes), firmwareBytes);
+        RamRanges = [.. new[] { LowRam, Firmware, HighRam }.Where(static range => !range.IsEmpty)];
+        E820 = MakeE820(LowRam, Firmware, HighRam);
     }
 
     /// <summary>RAM in bytes, a multiple of 4 KiB.</summary>
@@ -94,7 +120,13 @@ public sealed class GuestLayout
     /// <summary>RAM from 4 GiB up; empty when all of it fits below the hole.</summary>
     public GpaRange HighRam { get; }
 
-    /// <summary>Every range of RAM, ascending; none is empty.</summary>
+    /// <summary>
+    /// Memory of the guest's firmware, ending at 4 GiB; empty for a guest that boots a kernel directly. It is RAM: KVM has no read-only
+    /// memory for SEV-ES and SEV-SNP. Not part of <see cref="MemoryBytes"/>.
+    /// </summary>
+    public GpaRange Firmware { get; }
+
+    /// <summary>Every range of RAM, the firmware's among them, ascending; none is empty.</summary>
     public IReadOnlyList<GpaRange> RamRanges { get; }
 
     /// <summary>The memory map for the guest, ascending and without overlaps.</summary>
@@ -105,9 +137,13 @@ public sealed class GuestLayout
     /// <param name="physicalAddressBits">The guest's physical address width (CPUID 0x80000008 EAX[7:0]), 33 to 52 bits.</param>
     /// <param name="mode">What protects the memory; <see cref="SevMode.Simulated"/> needs a C-bit inside the address width.</param>
     /// <param name="cBitPosition">The C-bit's position; needed with encryption, ignored with <see cref="SevMode.None"/>.</param>
+    /// <param name="firmwareBytes">Bytes of guest firmware: whole pages, at most <see cref="MaximumFirmwareBytes"/>; 0 for none.</param>
     /// <exception cref="InvalidInputException">The memory size or the C-bit position cannot work.</exception>
-    public static GuestLayout Create(ulong memoryBytes, int physicalAddressBits, SevMode mode = SevMode.None, int? cBitPosition = null)
+    public static GuestLayout Create(
+        ulong memoryBytes, int physicalAddressBits, SevMode mode = SevMode.None, int? cBitPosition = null, ulong firmwareBytes = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firmwareBytes, MaximumFirmwareBytes);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(GuestPage.IsAligned(firmwareBytes), true, nameof(firmwareBytes));
         ArgumentOutOfRangeException.ThrowIfLessThan(physicalAddressBits, 33);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(physicalAddressBits, MaxAddressBit + 1);
 
@@ -119,7 +155,7 @@ public sealed class GuestLayout
         }
 
         CheckMemorySize(memoryBytes);
-        GuestLayout layout = new(memoryBytes, cBit);
+        GuestLayout layout = new(memoryBytes, cBit, firmwareBytes);
         CheckReach(layout, physicalAddressBits);
         return layout;
     }
@@ -187,14 +223,21 @@ public sealed class GuestLayout
         }
     }
 
-    private static E820Entry[] MakeE820(GpaRange lowRam, GpaRange highRam)
+    private static E820Entry[] MakeE820(GpaRange lowRam, GpaRange firmware, GpaRange highRam)
     {
         List<E820Entry> entries =
         [
             new(GpaRange.FromBounds(0, LowUsableEnd), E820Type.Ram),
-            new(GpaRange.FromBounds(LowUsableEnd, ExtendedMemoryStart), E820Type.Reserved),
+            new(GpaRange.FromBounds(LowUsableEnd, AcpiTablesAddress), E820Type.Reserved),
+            new(new GpaRange(new Gpa(AcpiTablesAddress), AcpiTablesCapacity), E820Type.Acpi),
+            new(GpaRange.FromBounds(AcpiTablesAddress + AcpiTablesCapacity, ExtendedMemoryStart), E820Type.Reserved),
             new(GpaRange.FromBounds(ExtendedMemoryStart, lowRam.End.Value), E820Type.Ram),
         ];
+        if (!firmware.IsEmpty)
+        {
+            entries.Add(new(firmware, E820Type.Reserved));
+        }
+
         if (!highRam.IsEmpty)
         {
             entries.Add(new(highRam, E820Type.Ram));

@@ -15,20 +15,23 @@ namespace KvmSevVmm.Vmm.Memory;
 /// </remarks>
 public sealed class GuestMemory : IDisposable
 {
-    // There are at most two ranges (GuestLayout), and nearly every access goes to the first: two fields, tried in turn, cost less than a
+    // There are at most three ranges (GuestLayout), and nearly every access goes to the first: fields, tried in turn, cost less than a
     // remembered last hit, which all vCPUs would write.
     private readonly GuestRegion _low;
     private readonly GuestRegion? _high;
+    private readonly GuestRegion? _firmware;
 
     /// <summary>Makes guest memory out of mappings that it owns from now on.</summary>
     /// <param name="layout">The machine's layout.</param>
     /// <param name="low">Backs <see cref="GuestLayout.LowRam"/>.</param>
     /// <param name="high">Backs <see cref="GuestLayout.HighRam"/>, or null when that is empty.</param>
-    internal GuestMemory(GuestLayout layout, GuestRegion low, GuestRegion? high)
+    /// <param name="firmware">Backs <see cref="GuestLayout.Firmware"/>, or null when that is empty.</param>
+    internal GuestMemory(GuestLayout layout, GuestRegion low, GuestRegion? high, GuestRegion? firmware = null)
     {
         Layout = layout;
         _low = low;
         _high = high;
+        _firmware = firmware;
     }
 
     /// <summary>The machine's layout.</summary>
@@ -44,13 +47,16 @@ public sealed class GuestMemory : IDisposable
     public static GuestMemory Create(GuestLayout layout)
     {
         GuestRegion? low = null;
+        GuestRegion? high = null;
         try
         {
             low = Map(layout.LowRam);
-            return new GuestMemory(layout, low, layout.HighRam.IsEmpty ? null : Map(layout.HighRam));
+            high = layout.HighRam.IsEmpty ? null : Map(layout.HighRam);
+            return new GuestMemory(layout, low, high, layout.Firmware.IsEmpty ? null : Map(layout.Firmware));
         }
         catch (KvmException e)
         {
+            high?.Mapping.Dispose();
             low?.Mapping.Dispose();
             throw new HostLacksException(
                 $"The host does not map {layout.MemoryBytes} bytes for the guest's RAM: {e.Message}",
@@ -67,7 +73,9 @@ public sealed class GuestMemory : IDisposable
     /// <param name="length">Bytes.</param>
     /// <param name="span">The guest's own bytes, not a copy.</param>
     public bool TryGetSpan(Gpa gpa, int length, out Span<byte> span) =>
-        _low.TryGetSpan(gpa, length, out span) || (_high is not null && _high.TryGetSpan(gpa, length, out span));
+        _low.TryGetSpan(gpa, length, out span)
+        || (_high is not null && _high.TryGetSpan(gpa, length, out span))
+        || (_firmware is not null && _firmware.TryGetSpan(gpa, length, out span));
 
     /// <summary>A piece of RAM that is not to be written, if all of it is RAM.</summary>
     /// <param name="gpa">First address; a guest may have chosen it.</param>
@@ -228,9 +236,24 @@ public sealed class GuestMemory : IDisposable
             ? region.Mapping.Address + (nuint)offset
             : throw NotRam(range.Start, range.Length);
 
+    /// <summary>Gives the host the pages of a range back: they read as zeros afterwards.</summary>
+    /// <param name="range">Whole pages of one RAM range.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Some of it is not RAM.</exception>
+    /// <exception cref="KvmException">The host refused.</exception>
+    public void Discard(GpaRange range)
+    {
+        if (!TryFind(range.Start, range.Length, out GuestRegion? region, out ulong offset))
+        {
+            throw NotRam(range.Start, range.Length);
+        }
+
+        region.Mapping.Advise(offset, range.Length, MemoryAdvice.DontNeed);
+    }
+
     /// <summary>Gives the memory back to the host. The remarks of the type say what must have ended before.</summary>
     public void Dispose()
     {
+        _firmware?.Mapping.Dispose();
         _high?.Mapping.Dispose();
         _low.Mapping.Dispose();
     }
@@ -248,7 +271,13 @@ public sealed class GuestMemory : IDisposable
             return true;
         }
 
-        region = _high;
-        return _high is not null && _high.TryGetOffset(gpa, length, out offset);
+        if (_high is not null && _high.TryGetOffset(gpa, length, out offset))
+        {
+            region = _high;
+            return true;
+        }
+
+        region = _firmware;
+        return region is not null && region.TryGetOffset(gpa, length, out offset);
     }
 }

@@ -2,6 +2,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
@@ -16,19 +17,28 @@ namespace KvmSevVmm.Vmm.Sev;
 internal sealed class GuestLaunch
 {
     private readonly SevMode _mode;
-    private readonly SevLaunchInput _input;
+    private readonly SevLaunchInput? _input;
+    private readonly SnpLaunchInput? _snpInput;
     private readonly ISevBackend _backend;
     private readonly SevPlatformStatus _platform;
     private readonly OwnedResources _owned;
     private readonly ILogger _log;
     private ISevCommands? _commands;
+    private ISnpCommands? _snpCommands;
     private IReadOnlyList<byte[]> _saveAreas = [];
 
     private GuestLaunch(
-        SevMode mode, SevLaunchInput input, ISevBackend backend, SevPlatformStatus platform, OwnedResources owned, ILogger log)
+        SevMode mode,
+        SevLaunchInput? input,
+        SnpLaunchInput? snpInput,
+        ISevBackend backend,
+        SevPlatformStatus platform,
+        OwnedResources owned,
+        ILogger log)
     {
         _mode = mode;
         _input = input;
+        _snpInput = snpInput;
         _backend = backend;
         _platform = platform;
         _owned = owned;
@@ -37,6 +47,9 @@ internal sealed class GuestLaunch
 
     /// <summary>The type of the VM.</summary>
     internal KvmVmType VmType => _backend.VmType;
+
+    /// <summary>Whether this is a SEV-SNP guest, which <see cref="RunSnp"/> launches; <see cref="Run"/> launches the others.</summary>
+    internal bool IsSnp => _snpInput is not null;
 
     /// <summary>The guest's C-bit.</summary>
     internal int CBitPosition => _backend.CBitPosition;
@@ -61,18 +74,27 @@ internal sealed class GuestLaunch
 
         // The launch is hashed along with the firmware; better to lack a library now than with a guest half launched.
         CryptoSupport.EnsureAvailable();
-        SevLaunchInput input = SevLaunchInput.Read(config);
+        bool isSnp = config.Kind == SevGuestKind.SevSnp;
+        SevLaunchInput? input = isSnp ? null : SevLaunchInput.Read(config);
+        SnpLaunchInput? snpInput = isSnp ? SnpLaunchInput.Read(config) : null;
         ISevBackend backend = config.Mode == SevMode.Simulated
             ? ModelSevBackend.Open(config, supported, owned)
             : KernelSevBackend.Open(config, kvm, supported, owned);
         SevPlatformStatus platform = CheckPlatform(config, input, backend, log);
-        return new GuestLaunch(config.Mode, input, backend, platform, owned, log);
+        return new GuestLaunch(config.Mode, input, snpInput, backend, platform, owned, log);
     }
 
     /// <summary>Makes the VM a SEV guest, before it has a vCPU.</summary>
     /// <param name="vm">The VM, of type <see cref="VmType"/>.</param>
     internal void Initialize(KvmVm vm)
     {
+        if (_input is null)
+        {
+            _snpCommands = _backend.CreateSnpCommands(vm, () => _saveAreas, _owned);
+            _snpCommands.Initialize();
+            return;
+        }
+
         _commands = _backend.CreateCommands(vm, () => _saveAreas, _owned);
         _commands.Initialize(_input.Kind);
     }
@@ -87,20 +109,34 @@ internal sealed class GuestLaunch
         GuestMemory memory, LoadedImage image, IReadOnlyList<InitialRegisters> registers, uint cpuSignature, LaunchWatcher watcher)
     {
         ISevCommands commands = _commands ?? throw new InvalidOperationException("The launch comes after Initialize.");
-        _saveAreas = _input.Kind == SevGuestKind.SevEs ? SaveAreas.Create(registers, _backend.InitInterface) : [];
-        SevLaunch launch = _owned.Add(new SevLaunch(commands, _input, _log)
+        SevLaunchInput input = _input!;
+        _saveAreas = input.Kind == SevGuestKind.SevEs ? SaveAreas.Create(registers, _backend.InitInterface) : [];
+        SevLaunch launch = _owned.Add(new SevLaunch(commands, input, _log)
         {
             IsSimulated = _backend.IsSimulated,
             Firmware = _platform.Firmware,
             HashesPieces = watcher.TakeBundle is not null,
         });
-        MeasuredLaunch measured = launch.Measure(memory, new LaunchContent(image.Measured, _saveAreas, image.SecretPage));
+        MeasuredLaunch measured = launch.Measure(memory, new LaunchContent(image.Measured, _saveAreas, image.SecretArea));
 
         // Before the owner is asked: it holds what the owner decides by.
         watcher.TakeBundle?.Invoke(CreateBundle(measured, memory.Layout, image, registers.Count, cpuSignature));
         watcher.Owner?.Approve(measured);
         launch.Finish();
         return measured.Result;
+    }
+
+    /// <summary>Launches a SEV-SNP guest: its vCPUs have their final registers, its firmware is loaded.</summary>
+    /// <param name="memory">The guest's RAM.</param>
+    /// <param name="firmware">What is loaded in it.</param>
+    /// <param name="cpuid">The first vCPU's CPUID.</param>
+    /// <param name="registers">What the vCPUs start with, in their order.</param>
+    internal SnpLaunchResult RunSnp(
+        GuestMemory memory, GuestFirmware firmware, ReadOnlySpan<KvmCpuidEntry2> cpuid, IReadOnlyList<InitialRegisters> registers)
+    {
+        ISnpCommands commands = _snpCommands ?? throw new InvalidOperationException("The launch comes after Initialize.");
+        _saveAreas = SaveAreas.Create(registers, SevInitInterface.Init2, VmsaProfiles.SnpActive);
+        return new SnpLaunch(commands, _snpInput!, _log).Run(memory, firmware, cpuid, _saveAreas);
     }
 
     private LaunchBundle CreateBundle(
@@ -117,7 +153,7 @@ internal sealed class GuestLaunch
             CpuSignature = cpuSignature,
             Launch = measured.Result,
             SaveAreas = _saveAreas,
-            SecretArea = image.SecretPage,
+            SecretArea = image.SecretArea,
             Platform = ExportPlatform(),
         };
 
@@ -135,15 +171,21 @@ internal sealed class GuestLaunch
         }
     }
 
-    private static SevPlatformStatus CheckPlatform(SevConfig config, SevLaunchInput input, ISevBackend backend, ILogger log)
+    private static SevPlatformStatus CheckPlatform(SevConfig config, SevLaunchInput? input, ISevBackend backend, ILogger log)
     {
         SevPlatformStatus status = backend.Platform.GetStatus();
         log.Debug("SEV firmware {Firmware}, state {State}, {GuestCount} guests", status.Firmware, status.State, status.GuestCount);
-        if (config.Kind == SevGuestKind.SevEs && !backend.IsSimulated && !status.IsEsEnabled)
+        if (config.Kind is SevGuestKind.SevEs or SevGuestKind.SevSnp && !backend.IsSimulated && !status.IsEsEnabled)
         {
             throw new HostLacksException(
-                "--sev sev-es: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",
+                $"--sev {SevModeWords.WordFor(config.Mode)}: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",
                 "load kvm_amd with sev_es=1, and read what ccp wrote to dmesg");
+        }
+
+        if (input is null)
+        {
+            // The policy of a SEV-SNP guest speaks of another interface's version; SNP_LAUNCH_START judges it.
+            return;
         }
 
         SevPolicy policy = input.Start.Policy;

@@ -38,4 +38,10 @@ internal interface ISevBackend
     /// <param name="saveAreas">The vCPUs' save areas, asked for by a model when they are launched; the kernel makes its own.</param>
     /// <param name="owned">Takes what must be released before the VM is closed.</param>
     ISevCommands CreateCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned);
+
+    /// <summary>The commands of a SEV-SNP guest.</summary>
+    /// <param name="vm">Its VM, of type <see cref="VmType"/>.</param>
+    /// <param name="saveAreas">The vCPUs' save areas, asked for by a model when they are launched; the kernel makes its own.</param>
+    /// <param name="owned">Takes what must be released before the VM is closed.</param>
+    ISnpCommands CreateSnpCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned);
 }

@@ -71,4 +71,8 @@ internal sealed class KernelSevBackend : ISevBackend
     /// <inheritdoc/>
     public ISevCommands CreateCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned) =>
         owned.Add(KernelSevCommands.Create(vm, _device));
+
+    /// <inheritdoc/>
+    public ISnpCommands CreateSnpCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned) =>
+        owned.Add(KernelSnpCommands.Create(vm, _device));
 }

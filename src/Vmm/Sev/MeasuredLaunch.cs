@@ -56,6 +56,11 @@ public sealed class MeasuredLaunch
             throw Invalid("gpa", "is missing, and this guest has no place of its own for a secret (--secret-page)");
         }
 
+        if (target is null && length > _secretArea.Length)
+        {
+            throw Invalid("secret", $"has {length} bytes; the guest's place for it has {_secretArea.Length}");
+        }
+
         Gpa start = target ?? _secretArea.Start;
         if (length == 0 || length > GuestPage.Size)
         {

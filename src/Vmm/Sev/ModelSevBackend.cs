@@ -81,4 +81,8 @@ internal sealed class ModelSevBackend : ISevBackend
     /// <inheritdoc/>
     public ISevCommands CreateCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned) =>
         owned.Add(_psp.CreateGuest(saveAreas));
+
+    /// <inheritdoc/>
+    public ISnpCommands CreateSnpCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned) =>
+        owned.Add(_psp.CreateSnpGuest(saveAreas));
 }

@@ -71,11 +71,22 @@ public sealed record SevHost(int CBitPosition, int ReducedPhysicalBits, uint Fea
     };
 
     /// <summary>The type of VM to create.</summary>
-    /// <param name="mode">SEV or SEV-ES.</param>
-    /// <param name="wanted">How the user wants it to be made.</param>
-    /// <exception cref="HostLacksException">KVM_SEV_INIT2 is wanted, and the kernel does not have it for this mode.</exception>
+    /// <param name="mode">SEV, SEV-ES or SEV-SNP.</param>
+    /// <param name="wanted">How the user wants it to be made; SEV-SNP guests are made in one way only.</param>
+    /// <exception cref="HostLacksException">The kernel does not have what is wanted for this mode.</exception>
     public KvmVmType ChooseVmType(SevMode mode, SevInitInterface wanted)
     {
+        if (mode == SevMode.SevSnp)
+        {
+            return HasInit2 && (VmTypes & (1u << (int)KvmVmType.Snp)) != 0
+                ? KvmVmType.Snp
+                : throw new HostLacksException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"--sev sev-snp: this KVM offers no SNP VM type (KVM_CAP_VM_TYPES = 0x{VmTypes:x}, KVM_SEV_INIT2 {(HasInit2 ? "is there" : "is missing")})"),
+                    "use Linux 6.11 or newer, switch SNP on in the firmware set-up (SMEE, SNP memory coverage, RMP), and load kvm_amd with sev_snp=1");
+        }
+
         KvmVmType type = mode == SevMode.SevEs ? KvmVmType.SevEs : KvmVmType.Sev;
         bool isOffered = HasInit2 && (VmTypes & (1u << (int)type)) != 0;
         return wanted switch

@@ -29,4 +29,7 @@ public enum MapGpaRangeError
 
     /// <summary>The guest was not offered this call, or there is none of this number.</summary>
     NotOffered,
+
+    /// <summary>The kernel refused to convert the pages of a SEV-SNP guest.</summary>
+    NotConverted,
 }

@@ -63,6 +63,7 @@ public readonly record struct MapGpaRangeRequest(GpaRange Range, PageState State
         MapGpaRangeError.UnknownEncryptionStatus => "the encryption status is neither 0 nor 1",
         MapGpaRangeError.OutsideMemory => "some of the range is not RAM",
         MapGpaRangeError.NotOffered => "the guest was not offered the call",
+        MapGpaRangeError.NotConverted => "the kernel refused to convert the pages",
         _ => throw new ArgumentOutOfRangeException(nameof(error)),
     };
 

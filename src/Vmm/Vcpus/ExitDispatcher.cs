@@ -8,12 +8,20 @@ namespace KvmSevVmm.Vmm.Vcpus;
 /// <summary>Hands every exit of one vCPU to the object that owns it.</summary>
 public sealed class ExitDispatcher
 {
+    /// <summary>
+    /// How often a vCPU may fault on one page for the same reason, whatever it does in between: other vCPUs may take the page away each time,
+    /// but a broken page of the host looks the same and never ends.
+    /// </summary>
+    private const int MostSameFaults = 1000;
+
     private readonly int _vcpuIndex;
     private readonly IoBus _ports;
     private readonly IoBus _mmio;
     private readonly MapGpaRangeHandler _mapGpaRange;
     private readonly MsrHandler _msrs;
     private readonly IMachineControl _machine;
+    private KvmRunMemoryFault _lastFault;
+    private int _sameFaults;
 
     /// <summary>Makes the dispatcher of one vCPU.</summary>
     /// <param name="vcpuIndex">The vCPU.</param>
@@ -43,7 +51,11 @@ public sealed class ExitDispatcher
         VcpuExitReason.Hypercall => _mapGpaRange.Handle(ref exit.Hypercall, _vcpuIndex),
         VcpuExitReason.X86Rdmsr => _msrs.Read(ref exit.Msr, _vcpuIndex),
         VcpuExitReason.X86Wrmsr => _msrs.Write(ref exit.Msr, _vcpuIndex),
+        VcpuExitReason.MemoryFault => HandleMemoryFault(ref exit.MemoryFault),
         VcpuExitReason.Interrupted => VcpuAction.Poll,
+
+        // With KVM's own interrupt controllers the kernel itself waits for the start-up IPI; one that does not is asked again.
+        VcpuExitReason.ApResetHold => VcpuAction.Poll,
         VcpuExitReason.IrqWindowOpen => VcpuAction.Resume,
         VcpuExitReason.Hlt => End(StopReason.Halted),
         VcpuExitReason.Shutdown => End(StopReason.Shutdown),
@@ -71,6 +83,16 @@ public sealed class ExitDispatcher
         ref KvmRunMmio mmio = ref exit.Mmio;
         _mmio.Access(mmio.PhysAddr, mmio.IsWrite, exit.Data);
         return VcpuAction.Resume;
+    }
+
+    /// <summary>Converts what a SEV-SNP guest touched; a fault that converting does not cure, again and again, is a crash.</summary>
+    private VcpuAction HandleMemoryFault(ref KvmRunMemoryFault fault)
+    {
+        _sameFaults = fault.Gpa == _lastFault.Gpa && fault.Flags == _lastFault.Flags ? _sameFaults + 1 : 0;
+        _lastFault = fault;
+        return _sameFaults < MostSameFaults && _mapGpaRange.TryConvertForFault(in fault, _vcpuIndex)
+            ? VcpuAction.Resume
+            : End(StopReason.Crash);
     }
 
     private VcpuAction HandleSystemEvent(ref KvmRunSystemEvent systemEvent) => (KvmSystemEventType)systemEvent.Type switch

@@ -48,6 +48,20 @@ public static class ResetState
     public static IReadOnlyList<InitialRegisters> ForDirectBoot(BootRegisters boot, int vcpuCount, uint cpuSignature) =>
         [ForBoot(boot), .. Enumerable.Repeat(AtReset(ResetVector, cpuSignature), vcpuCount - 1)];
 
+    /// <summary>The registers of a machine's vCPUs that starts with firmware: as after reset.</summary>
+    /// <param name="firmware">The firmware.</param>
+    /// <param name="vcpuCount">Number of vCPUs.</param>
+    /// <param name="cpuSignature">Leaf 1 EAX of the guest's CPUID.</param>
+    /// <param name="hasProtectedState">
+    /// Whether the guest is one of SEV-ES or SEV-SNP: nobody can move its further vCPUs to where a start-up IPI points, so they start where the
+    /// image says.
+    /// </param>
+    /// <exception cref="KvmSevVmm.Sev.SevFormatException">The image does not say.</exception>
+    public static IReadOnlyList<InitialRegisters> ForFirmware(
+        GuestFirmware firmware, int vcpuCount, uint cpuSignature, bool hasProtectedState) =>
+        [.. Enumerable.Range(0, vcpuCount).Select(
+            index => AtReset(hasProtectedState ? firmware.GetStartAddress(index) : ResetVector, cpuSignature))];
+
     /// <summary>What a vCPU has that enters a loaded kernel.</summary>
     /// <param name="boot">What the loader wants in the registers.</param>
     public static InitialRegisters ForBoot(BootRegisters boot)

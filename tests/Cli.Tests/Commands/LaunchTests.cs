@@ -1,15 +1,13 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using KvmSevVmm.Sev;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Sev.Sessions;
 using KvmSevVmm.Sev.Verification;
 using KvmSevVmm.Vmm;
-using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Control;
-using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 using Mono.Unix.Native;
 
@@ -151,26 +149,19 @@ public sealed class LaunchTests : IDisposable
     // As 'measure' does: no KVM is asked, only what the bundle says of the machine.
     private string Recompute(JsonElement bundle, string kind, string legacy, int vcpus)
     {
-        using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(
-            bundle.GetProperty("memoryBytes").GetUInt64(), 52, SevMode.Sev, bundle.GetProperty("cBit").GetInt32()));
-        LoadedImage image = LoadedImage.Load(
-            new BootConfig(_process.Path("tiny.elf"), _process.Path("initrd"), "a b") { HasSecretPage = true }, memory);
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (LoadedPiece piece in image.Measured)
+        using DirectLaunchDigest launch = DirectLaunchDigest.Open(new DirectLaunchInputs
         {
-            hash.AppendData(memory.GetReadOnlySpan(piece.Range.Start, (int)piece.Range.Length));
-        }
-
-        if (kind == "sev-es")
-        {
-            uint signature = Convert.ToUInt32(bundle.GetProperty("cpuSignature").GetString(), 16);
-            SevInitInterface init = legacy == "on" ? SevInitInterface.Legacy : SevInitInterface.Init2;
-            foreach (byte[] area in SaveAreas.ForDirectBoot(image.Registers, vcpus, init, signature))
+            Machine = new VmConfig
             {
-                hash.AppendData(area);
-            }
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+                Boot = new BootConfig(_process.Path("tiny.elf"), _process.Path("initrd"), "a b") { HasSecretPage = true },
+                MemoryBytes = bundle.GetProperty("memoryBytes").GetUInt64(),
+                VcpuCount = vcpus,
+            },
+            Kind = kind == "sev-es" ? SevGuestKind.SevEs : SevGuestKind.Sev,
+            CBitPosition = bundle.GetProperty("cBit").GetInt32(),
+            InitInterface = legacy == "on" ? SevInitInterface.Legacy : SevInitInterface.Init2,
+            CpuSignature = Convert.ToUInt32(bundle.GetProperty("cpuSignature").GetString(), 16),
+        });
+        return Convert.ToHexStringLower(launch.Compute());
     }
 }

@@ -20,11 +20,19 @@ internal sealed class SevHostFixture : IDisposable
         get
         {
             string? program = Environment.GetEnvironmentVariable("KVMSEV_SEV_HOST");
-            Assert.SkipUnless(program is not null, "KVMSEV_SEV_HOST does not name a program that gives a machine with SEV.");
+            Assert.SkipWhen(
+                string.IsNullOrEmpty(program),
+                "no simulated SEV host: KVMSEV_SEV_HOST does not name one (scripts/sev-host.sh builds it from ../shared/tools/sevhost)");
             Assert.SkipUnless(KvmHost.SkipReason is null, KvmHost.SkipReason ?? string.Empty);
             return program!;
         }
     }
+
+    /// <summary>The monitor: the native program that <c>KVMSEV_TEST_PROGRAM</c> names, else the one beside the tests.</summary>
+    public static string Monitor =>
+        Environment.GetEnvironmentVariable("KVMSEV_TEST_PROGRAM") is { Length: > 0 } program
+            ? program
+            : Path.Combine(AppContext.BaseDirectory, "kvmsev");
 
     /// <summary>Runs a guest that writes 21 to the debug-exit port.</summary>
     /// <param name="host">Options of the program.</param>
@@ -32,19 +40,15 @@ internal sealed class SevHostFixture : IDisposable
     /// <param name="more">Further options of <c>run</c>.</param>
     public async Task<SevHostRun> RunAsync(string host, string sev, params string[] more)
     {
-        string kernel = _folder.File("tiny.elf");
-        await File.WriteAllBytesAsync(kernel, TinyKernel.Create(static c =>
-        {
-            c.mov(al, 21);
-            c.@out(0xF4, al);
-            c.hlt();
-        }));
-        string log = _folder.File("log.jsonl");
-        string result = _folder.File("result.json");
+        string folder = Directory.CreateDirectory(_folder.File(Guid.NewGuid().ToString("N"))).FullName;
+        string kernel = Path.Combine(folder, "tiny.elf");
+        WriteKernel(kernel);
+        string log = Path.Combine(folder, "log.jsonl");
+        string result = Path.Combine(folder, "result.json");
         string[] arguments =
         [
-            .. host.Split(' '), "--scramble", "--log", log, "--",
-            Path.Combine(AppContext.BaseDirectory, "kvmsev"), "run", "--kernel", kernel, "--debug-exit", "0xf4", "--serial", "off",
+            .. host.Split(' '), "--scramble", "--quiet", "--log", log, "--",
+            Monitor, "run", "--kernel", kernel, "--debug-exit", "0xf4", "--serial", "off",
             "--memory", "64M", "--sev", sev, "--timeout", "30s", "--result", result, .. more,
         ];
         using Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardError = true })!;
@@ -52,6 +56,20 @@ internal sealed class SevHostFixture : IDisposable
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         JsonElement[] lines = [.. (await File.ReadAllLinesAsync(log)).Select(static line => JsonDocument.Parse(line).RootElement.Clone())];
         return new SevHostRun(process.ExitCode, error, lines, JsonDocument.Parse(await File.ReadAllTextAsync(result)).RootElement.Clone());
+    }
+
+    /// <summary>Writes the kernel that <see cref="RunAsync"/> boots, or hands to its firmware.</summary>
+    /// <param name="path">Where to.</param>
+    /// <returns>The same path.</returns>
+    public static string WriteKernel(string path)
+    {
+        File.WriteAllBytes(path, TinyKernel.Create(static c =>
+        {
+            c.mov(al, 21);
+            c.@out(0xF4, al);
+            c.hlt();
+        }));
+        return path;
     }
 
     public void Dispose() => _folder.Dispose();

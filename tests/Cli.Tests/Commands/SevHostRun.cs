@@ -16,9 +16,17 @@ internal sealed record SevHostRun(int ExitCode, string Error, JsonElement[] Log,
     public string[] Violations =>
     [
         .. Summary.GetProperty("all").EnumerateArray()
-            .Where(static entry => entry.GetProperty("severity").GetString() == "error" && entry.GetProperty("code").GetString() != "never-initialised")
+            .Where(static entry => entry.GetProperty("severity").GetString() == "error"
+                && entry.GetProperty("code").GetString() != "never-initialised")
             .Select(static entry => entry.GetProperty("text").GetString()!),
     ];
+
+    /// <summary>The names of all calls, in their order.</summary>
+    public IEnumerable<string> Calls => Log.SkipLast(1).Select(static line => line.GetProperty("call").GetString()!);
+
+    /// <summary>How many calls were made to fail.</summary>
+    public int Injected => Log.Count(static line =>
+        line.TryGetProperty("args", out JsonElement arguments) && arguments.TryGetProperty("injected", out _));
 
     /// <summary>How many calls of that name succeeded.</summary>
     public int Count(string call) => Log.Count(line =>

@@ -16,6 +16,7 @@ public sealed class ErrorHintsTests
             {
                 "KVM_SEV_*" => "KVM_SEV_OF_ANOTHER_CENTURY",
                 "KVM_*" => "KVM_OF_ANOTHER_CENTURY",
+                "SEV_*" or "SEV firmware" => "SEV_OF_ANOTHER_CENTURY",
                 _ => hint.Call,
             };
             Assert.Equal(hint.Text, ErrorHints.Find(call, hint.Errno, hint.Status ?? SevFirmwareStatus.Success));
@@ -33,7 +34,7 @@ public sealed class ErrorHintsTests
             .. Enum.GetValues<PlatformCommandId>().Select(SevCommandNames.Of),
             .. checks.Where(check => check.Origin.StartsWith("KvmCap.", StringComparison.Ordinal))
                 .Select(check => $"KVM_ENABLE_CAP({check.Name})"),
-            "KVM_*", "KVM_SEV_*", "open", "open(\"/dev/kvm\")", "open(\"/dev/sev\")", "mmap", "madvise",
+            "KVM_*", "KVM_SEV_*", "SEV_*", "SEV firmware", "open", "open(\"/dev/kvm\")", "open(\"/dev/sev\")", "mmap", "madvise",
         ];
 
         Assert.DoesNotContain(ErrorHints.All, hint => !known.Contains(hint.Call));
@@ -65,7 +66,17 @@ public sealed class ErrorHintsTests
     public void Find_FirmwareStatusWithoutARow_DoesNotBorrowTheErrnosAdvice()
     {
         Assert.NotNull(ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO));
-        Assert.Null(ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO, SevFirmwareStatus.BadSvn));
+        Assert.Null(ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO, (SevFirmwareStatus)0x77));
+    }
+
+    [Fact]
+    public void Find_EveryStatusOfTheFirmware_HasACureForEveryCommand()
+    {
+        SevFirmwareStatus[] refusals =
+            [.. Enum.GetValues<SevFirmwareStatus>().Except([SevFirmwareStatus.Success, SevFirmwareStatus.NoFwCall])];
+
+        Assert.All(refusals, status => Assert.NotNull(ErrorHints.Find("KVM_SEV_LAUNCH_FINISH", Errno.EIO, status)));
+        Assert.All(refusals, status => Assert.NotNull(ErrorHints.Find("SEV_PLATFORM_STATUS", Errno.EIO, status)));
     }
 
     [Fact]

@@ -12,22 +12,24 @@ public sealed class SevCommandExceptionTests
     [Theory]
     [InlineData(
         SevCommandId.LaunchStart, Eio, 0x07u,
-        "KVM_SEV_LAUNCH_START failed: EIO (5), firmware POLICY_FAILURE (0x07). "
+        "KVM_SEV_LAUNCH_START failed: EIO (5), firmware POLICY_FAILURE (0x07). The guest's policy forbids this. "
         + "The policy asks for what this guest is not: SEV-ES, a newer API version, or another domain.")]
     [InlineData(
         SevCommandId.LaunchMeasure, Eio, 0x04u,
-        "KVM_SEV_LAUNCH_MEASURE failed: EIO (5), firmware INVALID_LEN (0x04). "
-        + "The buffer is too small; the command wrote the length that it needs.")]
+        "KVM_SEV_LAUNCH_MEASURE failed: EIO (5), firmware INVALID_LEN (0x04). A buffer is too small; "
+        + "the command wrote the length that it needs. The answer became longer than it was a moment ago: try again.")]
     [InlineData(
         SevCommandId.LaunchFinish, Eio, 0x14u,
         "KVM_SEV_LAUNCH_FINISH failed: EIO (5), firmware HWSEV_RET_UNSAFE (0x14). "
-        + "The hardware is no longer safe for SEV: restart the host.")]
+        + "The hardware failed; the platform is no longer safe to use. Restart the host, and look for hardware errors in dmesg.")]
     [InlineData(
         SevCommandId.SendStart, Eio, 0x18u,
-        "KVM_SEV_SEND_START failed: EIO (5), firmware SECURE_DATA_INVALID (0x18). The firmware's stored data failed their check.")]
+        "KVM_SEV_SEND_START failed: EIO (5), firmware SECURE_DATA_INVALID (0x18). The firmware's stored data failed their check. "
+        + "The platform's stored keys are damaged: SEV_FACTORY_RESET makes new ones; with ccp's init_ex_path, look at that file.")]
     [InlineData(
         SevCommandId.SnpLaunchFinish, Eio, 0x3Fu,
-        "KVM_SEV_SNP_LAUNCH_FINISH failed: EIO (5), firmware RESPONSE_TOO_LARGE (0x3F). A device's answer does not fit.")]
+        "KVM_SEV_SNP_LAUNCH_FINISH failed: EIO (5), firmware RESPONSE_TOO_LARGE (0x3F). A device's answer does not fit. "
+        + "It belongs to trusted device assignment, which kvmsev does not use: read dmesg, and update the firmware.")]
     [InlineData(
         SevCommandId.LaunchUpdateData, Eio, 0x77u,
         "KVM_SEV_LAUNCH_UPDATE_DATA failed: EIO (5), firmware unknown status (0x77). "
@@ -53,12 +55,12 @@ public sealed class SevCommandExceptionTests
         "KVM_SEV_LAUNCH_MEASURE failed: EBADF (9), firmware NO_FW_CALL (-1). "
         + "The launch must begin first, with an open descriptor of /dev/sev.")]
     [InlineData(
-        SevCommandId.LaunchMeasure, 110, 0xFFFFFFFFu,
-        "KVM_SEV_LAUNCH_MEASURE failed: ETIMEDOUT (110), firmware NO_FW_CALL (-1). "
+        SevCommandId.LaunchMeasure, 95, 0xFFFFFFFFu,
+        "KVM_SEV_LAUNCH_MEASURE failed: EOPNOTSUPP (95), firmware NO_FW_CALL (-1). "
         + "The firmware was not called: the kernel refused the command before.")]
     [InlineData(
         SevCommandId.GuestStatus, 1, 0u, "KVM_SEV_GUEST_STATUS failed: EPERM (1). A SNP guest takes only the SNP commands.")]
-    [InlineData((SevCommandId)77, 22, 0u, "KVM_SEV command 77 failed: EINVAL (22). Invalid argument.")]
+    [InlineData((SevCommandId)77, 95, 0u, "KVM_SEV command 77 failed: EOPNOTSUPP (95). Not supported.")]
     public void GuestCommand_MessageIsTheDocumentedOne(SevCommandId id, int errno, uint firmware, string expected)
     {
         SevCommandException exception = SevCommandException.FromErrno(id, errno, firmware);
@@ -73,7 +75,7 @@ public sealed class SevCommandExceptionTests
         PlatformCommandId.FactoryReset, 16, 0u, "SEV_FACTORY_RESET failed: EBUSY (16). SEV guests are running: end them first.")]
     [InlineData(
         PlatformCommandId.PekCertImport, Eio, 0x05u,
-        "SEV_PEK_CERT_IMPORT failed: EIO (5), firmware ALREADY_OWNED (0x05). "
+        "SEV_PEK_CERT_IMPORT failed: EIO (5), firmware ALREADY_OWNED (0x05). The platform already has an owner. "
         + "The platform has an owner already: SEV_FACTORY_RESET first.")]
     [InlineData(PlatformCommandId.SnpSetConfig, 1, 0u, "SNP_SET_CONFIG failed: EPERM (1). Open /dev/sev for writing, as root.")]
     [InlineData((PlatformCommandId)77, 22, 0u, "SEV command 77 failed: EINVAL (22). Invalid argument.")]

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace KvmSevVmm.Sev.Tests.Firmware;
 
 /// <summary>The firmware images of Debian's package ovmf; a test that needs one is skipped, visibly, where it is not installed.</summary>
@@ -10,7 +8,7 @@ internal static class DebianOvmf
     {
         string root = Environment.GetEnvironmentVariable("KVMSEV_OVMF_ROOT") ?? string.Empty;
         string path = root + absolute;
-        Assert.SkipUnless(File.Exists(path), $"no {absolute}: Debian's package ovmf is not installed");
+        Xunit.Assert.SkipUnless(File.Exists(path), $"no {absolute}: Debian's package ovmf is not installed");
         return path;
     }
 }

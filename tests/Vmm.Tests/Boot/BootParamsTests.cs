@@ -34,16 +34,16 @@ public sealed class BootParamsTests
         Put32(expected, 0x228, 0x2_0000);
         Put32(expected, 0x23C, 0);
         Put64(expected, 0x250, 0);
-        expected[0x1E8] = 3;
-        Put64(expected, 0x2D0, 0);
-        Put64(expected, 0x2D8, 0x9_FC00);
-        Put32(expected, 0x2E0, 1);
-        Put64(expected, 0x2E4, 0x9_FC00);
-        Put64(expected, 0x2EC, 0x6_0400);
-        Put32(expected, 0x2F4, 2);
-        Put64(expected, 0x2F8, 0x10_0000);
-        Put64(expected, 0x300, 7 * MiB);
-        Put32(expected, 0x308, 1);
+        (ulong Start, ulong Length, uint Type)[] map =
+            [(0, 0x9_FC00, 1), (0x9_FC00, 0x4_0400, 2), (0xE_0000, 0x1_0000, 3), (0xF_0000, 0x1_0000, 2), (0x10_0000, 7 * MiB, 1)];
+        expected[0x1E8] = 5;
+        for (int i = 0; i < map.Length; i++)
+        {
+            Put64(expected, 0x2D0 + (20 * i), map[i].Start);
+            Put64(expected, 0x2D8 + (20 * i), map[i].Length);
+            Put32(expected, 0x2E0 + (20 * i), map[i].Type);
+        }
+
         Assert.Equal(expected, page);
     }
 
@@ -64,10 +64,10 @@ public sealed class BootParamsTests
         _ = LoadedSample.Load(new BzImageBuilder().Build(), memory);
 
         ReadOnlySpan<byte> page = memory.GetReadOnlySpan(new Gpa(0x7000), 4096);
-        Assert.Equal(4, page[0x1E8]);
-        Assert.Equal(1UL << 32, BinaryPrimitives.ReadUInt64LittleEndian(page[(0x2D0 + 60)..]));
-        Assert.Equal(13UL << 30, BinaryPrimitives.ReadUInt64LittleEndian(page[(0x2D0 + 68)..]));
-        Assert.Equal(1u, BinaryPrimitives.ReadUInt32LittleEndian(page[(0x2D0 + 76)..]));
+        Assert.Equal(6, page[0x1E8]);
+        Assert.Equal(1UL << 32, BinaryPrimitives.ReadUInt64LittleEndian(page[(0x2D0 + 100)..]));
+        Assert.Equal(13UL << 30, BinaryPrimitives.ReadUInt64LittleEndian(page[(0x2D0 + 108)..]));
+        Assert.Equal(1u, BinaryPrimitives.ReadUInt32LittleEndian(page[(0x2D0 + 116)..]));
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class BootParamsTests
         Put32(expected, 0x238, 2047);
         Assert.Equal(expected[..0x1E8], page[..0x1E8]);
         Assert.Equal(expected[0x1F1..0x2D0], page[0x1F1..0x2D0]);
-        Assert.Equal(3, page[0x1E8]);
+        Assert.Equal(5, page[0x1E8]);
     }
 
     private static void Put32(byte[] bytes, int offset, uint value) =>

@@ -136,11 +136,11 @@ public sealed class ImageSourceTests
         System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
 
         InvalidInputException noKernel = Assert.Throws<InvalidInputException>(
-            () => LoadedImage.Load(new BootConfig(zeros, null, ""), memory));
+            () => LoadedImage.Load(new BootConfig(zeros, null, ""), LoadedSample.Tables, memory));
         InvalidInputException bigInitrd = Assert.Throws<InvalidInputException>(
-            () => LoadedImage.Load(new BootConfig(kernel, zeros, ""), memory));
+            () => LoadedImage.Load(new BootConfig(kernel, zeros, ""), LoadedSample.Tables, memory));
         InvalidInputException bigKernel = Assert.Throws<InvalidInputException>(
-            () => LoadedImage.Load(new BootConfig(hugeKernel, null, ""), memory));
+            () => LoadedImage.Load(new BootConfig(hugeKernel, null, ""), LoadedSample.Tables, memory));
 
         Assert.Equal("boot_flag", noKernel.Field);
         Assert.Contains("107374182400 bytes do not fit", bigInitrd.Message, StringComparison.Ordinal);

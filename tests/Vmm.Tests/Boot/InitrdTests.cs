@@ -38,11 +38,11 @@ public sealed class InitrdTests
         using LoadedSample sample = LoadedSample.Load(new BzImageBuilder().Build(), 8 * MiB, initrd, hasSecretPage: true);
 
         Assert.Equal(GpaRange.FromBounds(start, 8 * MiB), sample.Image.Initrd);
-        Assert.Equal(GpaRange.FromBounds((8 * MiB) - 4096, 8 * MiB), sample.Image.SecretPage);
+        Assert.Equal(GpaRange.FromBounds((8 * MiB) - 4096, 8 * MiB), sample.Image.SecretArea);
         Assert.Equal(initrd, sample.Read(start, length));
         Assert.Equal(new byte[4096], sample.Read((8 * MiB) - 4096, 4096));
         Assert.Equal(GpaRange.FromBounds(start, (8 * MiB) - 4096), sample.Piece("initrd"));
-        Assert.Equal(sample.Image.SecretPage, sample.Piece("secret page"));
+        Assert.Equal(sample.Image.SecretArea, sample.Piece("secret page"));
         Assert.Equal(
             ["initrd", "secret page", "command line"],
             sample.Image.Measured.Select(static piece => piece.Name).SkipWhile(static name => name != "initrd").Take(3));

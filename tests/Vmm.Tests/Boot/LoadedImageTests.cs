@@ -103,7 +103,7 @@ public sealed class LoadedImageTests
         using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(512 * MiB, 40));
         long before = GC.GetAllocatedBytesForCurrentThread();
 
-        LoadedImage image = LoadedImage.Load(new BootConfig(kernel, initrd, "quiet"), memory);
+        LoadedImage image = LoadedImage.Load(new BootConfig(kernel, initrd, "quiet"), LoadedSample.Tables, memory);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 10);
         Assert.Equal(200 * MiB, image.Initrd.Length);
@@ -120,7 +120,7 @@ public sealed class LoadedImageTests
         string initrdPath = directory.Write("initrd.img", initrd);
         using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(8 * MiB, 40));
 
-        LoadedImage image = LoadedImage.Load(new BootConfig(kernelPath, initrdPath, "a b"), memory);
+        LoadedImage image = LoadedImage.Load(new BootConfig(kernelPath, initrdPath, "a b"), LoadedSample.Tables, memory);
 
         Assert.Equal(kernel[1024..], memory.GetSpan(new Gpa(0x10_0000), 0x1000).ToArray());
         Assert.Equal(initrd, memory.GetSpan(image.Initrd.Start, initrd.Length).ToArray());
@@ -137,10 +137,10 @@ public sealed class LoadedImageTests
         using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(8 * MiB, 40));
         string missing = Path.Combine(directory.Path, "missing");
 
-        Assert.Throws<InvalidInputException>(() => LoadedImage.Load(new BootConfig(broken, null, ""), memory));
-        Assert.Throws<InvalidInputException>(() => LoadedImage.Load(new BootConfig(kernel, empty, ""), memory));
-        Assert.Throws<FileNotFoundException>(() => LoadedImage.Load(new BootConfig(kernel, missing, ""), memory));
-        Assert.Throws<InvalidInputException>(() => LoadedImage.Load(new BootConfig(kernel, null, "\0"), memory));
+        Assert.Throws<InvalidInputException>(() => LoadedImage.Load(new BootConfig(broken, null, ""), LoadedSample.Tables, memory));
+        Assert.Throws<InvalidInputException>(() => LoadedImage.Load(new BootConfig(kernel, empty, ""), LoadedSample.Tables, memory));
+        Assert.Throws<FileNotFoundException>(() => LoadedImage.Load(new BootConfig(kernel, missing, ""), LoadedSample.Tables, memory));
+        Assert.Throws<InvalidInputException>(() => LoadedImage.Load(new BootConfig(kernel, null, "\0"), LoadedSample.Tables, memory));
 
         IEnumerable<string?> open = Directory.GetFiles("/proc/self/fd").Select(fd => new FileInfo(fd).LinkTarget);
         Assert.DoesNotContain(open, target => target?.StartsWith(directory.Path, StringComparison.Ordinal) == true);

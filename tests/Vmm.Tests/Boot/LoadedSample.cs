@@ -1,3 +1,4 @@
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -13,6 +14,9 @@ internal sealed class LoadedSample : IDisposable
         Image = image;
         Guarded = guarded;
     }
+
+    /// <summary>The ACPI tables of a machine with one processor and no devices.</summary>
+    internal static AcpiTables Tables { get; } = AcpiTables.Create(1, []);
 
     internal LoadedImage Image { get; }
 
@@ -46,7 +50,7 @@ internal sealed class LoadedSample : IDisposable
     {
         using KernelImage image = KernelImage.Parse(ImageSource.FromMemory("vmlinuz", kernel));
         using ImageSource? disk = initrd is null ? null : ImageSource.FromMemory("initrd.img", initrd);
-        return LoadedImage.Load(image, disk, commandLine, memory, hasSecretPage);
+        return LoadedImage.Load(image, disk, commandLine, memory, hasSecretPage: hasSecretPage);
     }
 
     internal byte[] Read(ulong gpa, int length) => Guarded.Memory.GetReadOnlySpan(new Gpa(gpa), length).ToArray();

@@ -24,7 +24,7 @@ public sealed class PvhStartInfoTests
         Gpa commandLine = new(memory.Read<ulong>(info + 24));
         Assert.Equal(0UL, memory.Read<ulong>(info + 32)); // rsdp_paddr
         Gpa map = new(memory.Read<ulong>(info + 40));
-        Assert.Equal(4u, memory.Read<uint>(info + 48)); // memmap_entries
+        Assert.Equal(6u, memory.Read<uint>(info + 48)); // memmap_entries
         Assert.Equal(0u, memory.Read<uint>(info + 52)); // reserved
 
         Assert.Equal(image.Initrd.Start.Value, memory.Read<ulong>(modules));
@@ -35,7 +35,8 @@ public sealed class PvhStartInfoTests
 
         (ulong Start, ulong Length, ulong Type)[] expected =
         [
-            (0, 0x9_FC00, 1), (0x9_FC00, 0x6_0400, 2), (0x10_0000, 0xBFF0_0000, 1), (1UL << 32, 1UL << 30, 1),
+            (0, 0x9_FC00, 1), (0x9_FC00, 0x4_0400, 2), (0xE_0000, 0x1_0000, 3), (0xF_0000, 0x1_0000, 2), (0x10_0000, 0xBFF0_0000, 1),
+            (1UL << 32, 1UL << 30, 1),
         ];
         for (uint i = 0; i < expected.Length; i++)
         {
@@ -47,7 +48,7 @@ public sealed class PvhStartInfoTests
 
         // Everything lies in the one page that is measured, and apart.
         GpaRange page = Assert.Single(image.Measured, piece => piece.Name == "start info").Range;
-        Assert.True(page.Contains(new GpaRange(info, 56)) && page.Contains(new GpaRange(map, 96)));
+        Assert.True(page.Contains(new GpaRange(info, 56)) && page.Contains(new GpaRange(map, 144)));
         Assert.True(modules.Value >= info.Value + 56 && map.Value >= modules.Value + 32);
     }
 

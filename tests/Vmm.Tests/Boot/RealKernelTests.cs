@@ -17,7 +17,7 @@ public sealed class RealKernelTests
         using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(512UL << 20, 40, SevMode.Simulated, 39));
         long before = GC.GetAllocatedBytesForCurrentThread();
 
-        LoadedImage image = LoadedImage.Load(new BootConfig(path, null, "console=ttyS0 panic=-1"), memory);
+        LoadedImage image = LoadedImage.Load(new BootConfig(path, null, "console=ttyS0 panic=-1"), LoadedSample.Tables, memory);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 10);
         Assert.Equal(BootProtocol.Linux64, image.Registers.Protocol);

@@ -12,6 +12,7 @@ public sealed class ConsoleInputTests : IDisposable
 
     private readonly RecordingMachine _machine = new();
     private readonly FakeGuest _guest = new();
+    private readonly RecordingLine _button = new();
     private readonly StringWriter _messages = new();
 
     public void Dispose() => _messages.Dispose();
@@ -40,6 +41,20 @@ public sealed class ConsoleInputTests : IDisposable
         Eventually.True(() => _guest.Received.Length == 2, "the rest arrives");
         Assert.Equal(StopReason.Interrupted, _machine.Reason);
         Assert.Equal("ab"u8.ToArray(), _guest.Received);
+    }
+
+    [Theory]
+    [InlineData('p')]
+    [InlineData('P')]
+    public void CtrlAP_PressesThePowerButtonOnce(char command)
+    {
+        ScriptedSource source = new();
+        using ConsoleInput input = Start(source);
+        source.Type([ControlA, (byte)command, (byte)'b']);
+        Eventually.True(() => _guest.Received.Length == 1, "the rest arrives");
+        Assert.Equal(1, _button.RisingEdges);
+        Assert.False(_button.Level);
+        Assert.Equal(0, _machine.Requests);
     }
 
     [Fact]
@@ -74,7 +89,7 @@ public sealed class ConsoleInputTests : IDisposable
         ScriptedSource source = new(isInteractive: false);
         Serial16550 uart = new(new RecordingLine(), new LimitedOutput());
         uart.Out(2, 0x81);
-        using ConsoleInput input = new(source, uart, _machine, _messages);
+        using ConsoleInput input = new(source, uart, _machine, new PowerButton(_button), _messages);
         input.Start();
         foreach (byte[] piece in pasted.Chunk(500))
         {
@@ -198,7 +213,7 @@ public sealed class ConsoleInputTests : IDisposable
     [Fact]
     public void Stop_BeforeStart_IsHarmless()
     {
-        using ConsoleInput input = new(new ScriptedSource(), _guest, _machine, _messages);
+        using ConsoleInput input = new(new ScriptedSource(), _guest, _machine, new PowerButton(_button), _messages);
         Assert.True(input.Stop(Long));
     }
 
@@ -208,7 +223,7 @@ public sealed class ConsoleInputTests : IDisposable
         ScriptedSource source = new(isInteractive: false);
         Serial16550 uart = new(new RecordingLine(), new LimitedOutput());
         uart.Out(2, 0x81);
-        using ConsoleInput input = new(source, uart, _machine, _messages);
+        using ConsoleInput input = new(source, uart, _machine, new PowerButton(_button), _messages);
         input.Start();
         for (int i = 0; i < 100; i++)
         {
@@ -243,7 +258,7 @@ public sealed class ConsoleInputTests : IDisposable
 
     private ConsoleInput Start(ScriptedSource source, TimeSpan? stallLimit = null)
     {
-        ConsoleInput input = new(source, _guest, _machine, _messages) { StallLimit = stallLimit ?? Long };
+        ConsoleInput input = new(source, _guest, _machine, new PowerButton(_button), _messages) { StallLimit = stallLimit ?? Long };
         input.Start();
         return input;
     }

@@ -33,6 +33,41 @@ public sealed class SmallDevicesTests
     }
 
     [Theory]
+    [InlineData(0x34, true)] // SLP_EN, type 5
+    [InlineData(0x14, false)] // type 5 without SLP_EN
+    [InlineData(0x20, false)] // SLP_EN, type 0
+    [InlineData(0x3C, false)] // SLP_EN, type 7
+    public void SleepControl_SwitchesOffForSoftOffAlone(byte value, bool isOff)
+    {
+        _ports.Register(SleepControl.ControlPort, SleepControl.WindowLength, new SleepControl(_machine), "sleep-control");
+        _ports.Access(SleepControl.StatusPort, isWrite: true, [value]);
+        Assert.Equal(0, _machine.Requests);
+
+        _ports.Access(SleepControl.ControlPort, isWrite: true, [value]);
+
+        Assert.Equal(isOff ? StopReason.PowerOff : StopReason.None, _machine.Reason);
+        byte[] read = [1, 1];
+        _ports.Access(SleepControl.ControlPort, isWrite: false, read);
+        Assert.Equal<byte>([0, 0], read);
+    }
+
+    [Theory]
+    [InlineData(0x01, StopReason.GuestPanic)]
+    [InlineData(0x02, StopReason.None)] // a crash kernel takes over
+    [InlineData(0x00, StopReason.None)]
+    public void PanicPort_TakesAPanicAndSaysSo(byte value, StopReason expected)
+    {
+        _ports.Register(PanicPort.Port, 1, new PanicPort(_machine), "pvpanic");
+        byte[] events = new byte[1];
+        _ports.Access(PanicPort.Port, isWrite: false, events);
+        Assert.Equal(0x01, events[0]);
+
+        _ports.Access(PanicPort.Port, isWrite: true, [value]);
+
+        Assert.Equal(expected, _machine.Reason);
+    }
+
+    [Theory]
     [InlineData(0x06)]
     [InlineData(0x0E)]
     [InlineData(0x04)]

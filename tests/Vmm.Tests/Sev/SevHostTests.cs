@@ -15,6 +15,7 @@ public sealed class SevHostTests
     [InlineData(SevMode.Sev, SevInitInterface.Auto, 0u, false, KvmVmType.Default)]
     [InlineData(SevMode.SevEs, SevInitInterface.Auto, 0x5u, true, KvmVmType.Default)]
     [InlineData(SevMode.Sev, SevInitInterface.Auto, 0x1Du, false, KvmVmType.Default)]
+    [InlineData(SevMode.SevSnp, SevInitInterface.Auto, 0x1Du, true, KvmVmType.Snp)]
     public void ChooseVmType_TakesInit2WhereTheKernelHasIt(
         SevMode mode, SevInitInterface wanted, uint types, bool hasInit2, KvmVmType expected) =>
         Assert.Equal(expected, Host(types, hasInit2).ChooseVmType(mode, wanted));
@@ -24,6 +25,17 @@ public sealed class SevHostTests
     [InlineData(0x1u, true)]
     public void ChooseVmType_Init2WantedAndAbsent_IsTheHostsLack(uint types, bool hasInit2) =>
         Assert.Throws<HostLacksException>(() => Host(types, hasInit2).ChooseVmType(SevMode.Sev, SevInitInterface.Init2));
+
+    [Theory]
+    [InlineData(0xDu, true)]
+    [InlineData(0x1Du, false)]
+    public void ChooseVmType_SnpThatIsAbsent_SaysWhatWasSeen(uint types, bool hasInit2)
+    {
+        HostLacksException lacks = Assert.Throws<HostLacksException>(
+            () => Host(types, hasInit2).ChooseVmType(SevMode.SevSnp, SevInitInterface.Auto));
+
+        Assert.Contains($"this KVM offers no SNP VM type (KVM_CAP_VM_TYPES = 0x{types:x}", lacks.Message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData(SevMode.Sev, 0x2u)]

@@ -1,0 +1,311 @@
+using System.Globalization;
+using KvmSevVmm.Cli.Output;
+using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev;
+using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Firmware;
+using KvmSevVmm.Sev.Measurement;
+using KvmSevVmm.Sev.Policies;
+using KvmSevVmm.Sev.Sessions;
+using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Sev;
+
+namespace KvmSevVmm.Cli.Commands.Measure;
+
+/// <summary>What <c>measure</c> is asked for: the options with their meaning, their files read.</summary>
+internal sealed class MeasurePlan : IDisposable
+{
+    /// <summary>The C-bit of AMD's processors since Milan.</summary>
+    private const int UsualCBit = 51;
+
+    private const string DefaultMemory = "512M";
+    private const ulong MaximumDirectVcpus = 255;
+    private const uint EncryptedState = 1 << 2;
+
+    private readonly MeasureOptions _options;
+    private readonly List<string> _notes = [];
+
+    private MeasurePlan(MeasureOptions options, MeasureSev sev)
+    {
+        _options = options;
+        Sev = sev;
+    }
+
+    /// <summary>What <c>--sev</c> says.</summary>
+    internal MeasureSev Sev { get; }
+
+    /// <summary>The launch.</summary>
+    internal ILaunchSubject Subject { get; private set; } = new DigestSubject([]);
+
+    /// <summary>The policy of a SEV or SEV-ES guest; of no account for SEV-SNP.</summary>
+    internal SevPolicy Policy { get; private set; }
+
+    /// <summary>The policy of a SEV-SNP guest; of no account for the others.</summary>
+    internal SnpPolicy SnpPolicy { get; private set; }
+
+    /// <summary>What makes measurements; null without a TIK.</summary>
+    internal MeasurementKey? Key { get; private set; }
+
+    /// <summary>The nonce, 16 bytes; null where none is given.</summary>
+    internal byte[]? Nonce { get; private set; }
+
+    /// <summary>What must come out.</summary>
+    internal List<Expectation> Expectations { get; } = [];
+
+    /// <summary>The ID block's keys and names; null where none is wanted.</summary>
+    internal IdBlockRequest? IdBlock { get; private set; }
+
+    /// <summary>What was assumed and what was found in files, one sentence each.</summary>
+    internal IReadOnlyList<string> Notes => _notes;
+
+    /// <summary>Gives the options their meaning, and opens and reads their files.</summary>
+    /// <param name="options">The options.</param>
+    /// <exception cref="UsageException">They make no sense.</exception>
+    /// <exception cref="InvalidInputException">A file or value is wrong; names the field.</exception>
+    /// <exception cref="SevFormatException">A file or value is wrong; names the field.</exception>
+    internal static MeasurePlan Create(MeasureOptions options)
+    {
+        MeasureSev sev = MeasureSev.Parse(options.Sev ?? throw new UsageException("--sev is required", "write --sev sev, sev-es or sev-snp"));
+        MeasurePlan plan = new(options, sev);
+        MeasureOptionCheck.Check(options, sev.Mode);
+        plan.ReadPolicy();
+        plan.ReadMeasurement();
+        plan.IdBlock = IdBlockRequest.Read(options);
+        plan.Subject = plan.OpenSubject();
+        return plan;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        IdBlock?.Dispose();
+        Subject.Dispose();
+    }
+
+    private void ReadPolicy()
+    {
+        bool isEs = Sev.Mode == LaunchMode.SevEs;
+        SnpPolicy = Sev.SnpPolicy ?? SnpPolicy.Default;
+        Policy = Sev.Policy ?? new SevPolicy(SevLaunchInput.DefaultPolicy | (isEs ? EncryptedState : 0));
+        IReadOnlyList<string> problems = Sev.Mode == LaunchMode.Snp ? SnpPolicy.GetProblems() : Policy.GetProblems();
+        if (problems is [string problem, ..])
+        {
+            throw new InvalidInputException(MeasureSev.Option, "policy", problem.TrimEnd('.'));
+        }
+
+        if (Sev.Mode != LaunchMode.Snp && Policy.EncryptedState != isEs)
+        {
+            throw new InvalidInputException(
+                MeasureSev.Option,
+                "policy",
+                isEs ? $"{Policy} lacks bit 2 (ES), which mode sev-es needs" : $"{Policy} has bit 2 (ES), which needs mode sev-es");
+        }
+    }
+
+    private void ReadMeasurement()
+    {
+        Nonce = _options.Nonce is string nonce ? Read("--nonce", nonce, "nonce", LaunchMeasurement.NonceSize) : null;
+        if ((_options.Tik ?? _options.Tk) is not null)
+        {
+            byte[] tik = _options.Tik is string path
+                ? ReadFile("--tik", path, "TIK", TransportKeys.KeySize)
+                : ReadFile("--tk", _options.Tk!, "TEK and TIK", TransportKeys.CombinedSize)[TransportKeys.KeySize..];
+            string version = _options.FirmwareVersion
+                ?? throw new UsageException(
+                    "--firmware-version is required with a TIK", "the measurement depends on it; 'kvmsev platform status' tells it");
+            Key = new MeasurementKey(tik, FirmwareVersionValue.Parse("--firmware-version", version), Policy);
+        }
+
+        if (_options.Measurement is string measurement)
+        {
+            byte[] blob = Read("--measurement", measurement, "measurement with its nonce", LaunchMeasurement.Size);
+            Nonce = blob[LaunchMeasurement.MeasureSize..];
+            Expectations.Add(new Expectation("--measurement", blob, Key, Nonce));
+        }
+
+        if (_options.Expect is string expect)
+        {
+            int[] sizes = Sev.Mode == LaunchMode.Snp ? [SnpLaunchDigest.Size]
+                : Key is null ? [SevLaunchDigest.Size]
+                : [SevLaunchDigest.Size, LaunchMeasurement.Size];
+            Expectations.Add(new Expectation("--expect", Read("--expect", expect, "digest or measurement", sizes), Key, Nonce));
+        }
+
+        if (Key is not null && Nonce is null && !Expectations.Exists(static expectation => expectation.IsBlob))
+        {
+            throw new UsageException("--nonce or --measurement is required with a TIK", "the measurement depends on the firmware's nonce");
+        }
+    }
+
+    private ILaunchSubject OpenSubject()
+    {
+        if (_options.LaunchDigest is string digest)
+        {
+            int size = Sev.Mode == LaunchMode.Snp ? SnpLaunchDigest.Size : SevLaunchDigest.Size;
+            return new DigestSubject(Read("--launch-digest", digest, "launch digest", size));
+        }
+
+        return _options.Firmware is string firmware ? OpenFirmware(firmware) : OpenDirect();
+    }
+
+    private DirectSubject OpenDirect()
+    {
+        if (Sev.CBitPosition is null)
+        {
+            _notes.Add($"cbitpos is not given: {UsualCBit} is assumed, as on EPYC since Milan (47 on Naples and Rome)");
+        }
+
+        DirectLaunchInputs inputs = new()
+        {
+            Machine = new VmConfig
+            {
+                Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty)
+                {
+                    HasSecretPage = _options.SecretPage,
+                },
+                MemoryBytes = MemoryValue.Parse(_options.Memory ?? DefaultMemory),
+                VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, MaximumDirectVcpus),
+            },
+            Kind = Sev.Mode == LaunchMode.SevEs ? SevGuestKind.SevEs : SevGuestKind.Sev,
+            CBitPosition = Sev.CBitPosition ?? UsualCBit,
+            InitInterface = Sev.IsLegacyInit == true ? SevInitInterface.Legacy : SevInitInterface.Init2,
+        };
+        if (inputs.Kind == SevGuestKind.SevEs)
+        {
+            NoteInitInterface();
+            inputs = inputs with { CpuSignature = ReadSignature(inputs.CpuSignature, isNeeded: inputs.Machine.VcpuCount > 1) };
+        }
+
+        return new DirectSubject(inputs);
+    }
+
+    private void NoteInitInterface()
+    {
+        if (Sev.IsLegacyInit is null)
+        {
+            _notes.Add("legacy-vm-type is not given: off is assumed, as on Linux 6.10 and newer");
+        }
+    }
+
+    private uint ReadSignature(uint usual, bool isNeeded)
+    {
+        if (_options.CpuModel is string model)
+        {
+            return ParseModel(model);
+        }
+
+        if (isNeeded)
+        {
+            _notes.Add($"--cpu-model is not given: {CpuModels.Describe(usual)} is assumed");
+        }
+
+        return usual;
+    }
+
+    private FirmwareSubject OpenFirmware(string path)
+    {
+        // Looked at first: it names the option, and opens no FIFO.
+        FileKind.OpenInput("--firmware", path).Dispose();
+        OvmfFirmware firmware = OvmfFirmware.Read(path);
+        VmsaProfile profile = _options.Vmm is string vmm ? VmmValue.Parse(vmm)
+            : Sev.IsLegacyInit == true ? VmsaProfile.QemuLegacyInit
+            : VmsaProfile.QemuInit2;
+        LaunchInputs inputs = new()
+        {
+            Mode = Sev.Mode,
+            Firmware = firmware,
+            Kernel = ReadKernelHashes(),
+            VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, LaunchInputs.MaximumVcpuCount),
+            Profile = profile,
+            SevFeatures = _options.SevFeatures is string features ? NumberValue.Parse("--sev-features", features) : null,
+            FirmwareDigest = _options.OvmfHash is string hash
+                ? Read("--ovmf-hash", hash, "firmware digest", SnpLaunchDigest.Size)
+                : (ReadOnlyMemory<byte>?)null,
+        };
+        inputs = inputs with { Vmsas = ReadVmsas(inputs.VcpuCount) };
+        bool needsProcessor = Sev.Mode != LaunchMode.Sev && inputs.Vmsas is null && VmmValue.ShowsCpuSignature(profile)
+            && !_options.FirmwareOnly;
+        if (needsProcessor && Sev.Mode == LaunchMode.SevEs && _options.Vmm is null)
+        {
+            NoteInitInterface();
+        }
+
+        inputs = inputs with { CpuSignature = ReadSignature(inputs.CpuSignature, needsProcessor) };
+        return new FirmwareSubject(inputs, _options.FirmwareOnly, new MeasureDocument.SubjectPart(
+            _options.FirmwareOnly ? "firmware-only" : "firmware",
+            _options.Kernel,
+            _options.Initramfs,
+            _options.Kernel is null ? null : _options.CommandLine ?? string.Empty,
+            path,
+            inputs.Kernel is not null));
+    }
+
+    private KernelHashes? ReadKernelHashes()
+    {
+        if (_options.Kernel is not string kernelPath || _options.FirmwareOnly)
+        {
+            return null;
+        }
+
+        if (Sev.HasKernelHashes is not bool isWanted)
+        {
+            _notes.Add("kernel-hashes is not given: on is assumed, so the kernel is measured");
+        }
+        else if (!isWanted)
+        {
+            _notes.Add("kernel-hashes=off: kernel, initramfs and command line are NOT measured, the host can choose others");
+            return null;
+        }
+
+        using FileStream kernel = FileKind.OpenInput("--kernel", kernelPath);
+        using FileStream? initrd = _options.Initramfs is string initramfs ? FileKind.OpenInput("--initramfs", initramfs) : null;
+        return KernelHashes.Compute(kernel, initrd, _options.CommandLine);
+    }
+
+    private List<ReadOnlyMemory<byte>>? ReadVmsas(int count)
+    {
+        if (_options.VmsaCpu0 is not string firstPath)
+        {
+            return null;
+        }
+
+        List<ReadOnlyMemory<byte>> pages = [ReadFile("--vmsa-cpu0", firstPath, "VMSA", Vmsa.Size)];
+        if (count > 1)
+        {
+            string path = _options.VmsaCpu1 ?? throw new UsageException("--vmsa-cpu1 is required with --vmsa-cpu0 and more than one vCPU");
+            byte[] page = ReadFile("--vmsa-cpu1", path, "VMSA", Vmsa.Size);
+            pages.AddRange(Enumerable.Repeat<ReadOnlyMemory<byte>>(page, count - 1));
+        }
+
+        return pages;
+    }
+
+    private static uint ParseModel(string text)
+    {
+        try
+        {
+            return CpuModels.Parse(text);
+        }
+        catch (SevFormatException error)
+        {
+            throw new UsageException($"--cpu-model: '{text}' is {error.Problem}");
+        }
+    }
+
+    private byte[] Read(string option, string text, string field, params ReadOnlySpan<int> sizes) =>
+        Note(option, BytesValue.Parse(option, text, field, sizes));
+
+    private byte[] ReadFile(string option, string path, string field, int size) =>
+        Note(option, BytesValue.ReadFile(option, path, field, size));
+
+    private byte[] Note(string option, BytesValue value)
+    {
+        if (value.Path is string path)
+        {
+            _notes.Add(string.Create(CultureInfo.InvariantCulture, $"{option}: '{path}' is read as {value.Form}"));
+        }
+
+        return value.Bytes;
+    }
+}
