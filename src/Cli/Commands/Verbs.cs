@@ -1,3 +1,5 @@
+using KvmSevVmm.Cli.Commands.Platform;
+using KvmSevVmm.Cli.Commands.Sessions;
 using KvmSevVmm.Cli.Parsing;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -16,5 +18,7 @@ internal static class Verbs
                 "Show, compare and query maps of private and shared pages.",
                 [MapShowCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb],
                 []),
+            PlatformVerbs.Group,
+            SessionVerbs.Group,
         ]);
 }

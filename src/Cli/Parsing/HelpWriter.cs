@@ -50,7 +50,8 @@ internal static class HelpWriter
         List<(string Name, string Summary)> rows =
         [
             .. group.Verbs.Select(verb => (verb.Name, verb.Summary)),
-            .. group.Groups.Select(sub => ($"{sub.Name} {string.Join('|', sub.Words)}", sub.Summary)),
+            .. group.Groups.SelectMany(sub => ((string, string)[])
+                [(sub.Name!, sub.Summary), (string.Empty, $"verbs: {string.Join(", ", sub.Words)}")]),
         ];
         int width = rows.Max(row => row.Name.Length);
         foreach ((string name, string summary) in rows)
