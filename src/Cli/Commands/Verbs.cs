@@ -1,4 +1,7 @@
+using KvmSevVmm.Cli.Commands.Attestation;
+using KvmSevVmm.Cli.Commands.Inspection;
 using KvmSevVmm.Cli.Commands.Platform;
+using KvmSevVmm.Cli.Commands.Secrets;
 using KvmSevVmm.Cli.Commands.Sessions;
 using KvmSevVmm.Cli.Parsing;
 
@@ -20,5 +23,8 @@ internal static class Verbs
                 []),
             PlatformVerbs.Group,
             SessionVerbs.Group,
+            SecretVerbs.Group,
+            AttestVerbs.Group,
+            InspectVerbs.Group,
         ]);
 }

@@ -60,7 +60,7 @@ internal static class HelpWriter
         }
 
         text.Append('\n');
-        AppendExamples(text, [.. group.Verbs.Concat(group.Groups.SelectMany(sub => sub.Verbs)).Select(verb => verb.Examples[0])]);
+        AppendExamples(text, [.. group.Verbs.Concat(group.Groups.Select(sub => sub.Verbs[0])).Select(verb => verb.Examples[0])]);
         text.Append("\n'").Append(group.CommandPrefix).Append(" VERB --help' explains a verb");
         text.Append(group.Name is null ? "; '--version' is short for 'version'.\n" : ".\n");
         return text.ToString();

@@ -3,6 +3,7 @@ using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Certificates;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Psp;
 
 namespace KvmSevVmm.Cli.Commands.Platform;
 
@@ -17,7 +18,8 @@ internal static class PlatformExportCommand
         followed by AMD's ASK and ARK. The platform exports its CEK unsigned; AMD
         signs it: fetch it from the address that 'kvmsev platform id' prints and give
         it to --cek, here or when a session is created. A model signs for itself and
-        always exports the signed one; its authority is not AMD's.
+        always exports the signed one, and with --out-dir the VCEK that signs its SNP
+        reports; its authority is not AMD's.
         """,
         [
             new VerbExample("For the guest owner, one file:", "platform", "export", "platform.chain", "--model", "psp", "--full"),
@@ -39,7 +41,7 @@ internal static class PlatformExportCommand
         }
 
         IReadOnlyList<string> files = options.OutDir is { } directory
-            ? WriteDirectory(directory, chain, options, context)
+            ? WriteDirectory(directory, chain, platform.Model, options, context)
             : WriteFile(options.File!, chain, options, context);
         if (options.File != "-")
         {
@@ -70,7 +72,7 @@ internal static class PlatformExportCommand
     }
 
     private static List<string> WriteDirectory(
-        string directory, SevCertificateChain chain, PlatformExportOptions options, CliContext context)
+        string directory, SevCertificateChain chain, SoftwarePsp? model, PlatformExportOptions options, CliContext context)
     {
         List<(string Name, byte[] Bytes)> files =
         [
@@ -85,17 +87,29 @@ internal static class PlatformExportCommand
             files.Add(("ark.cert", authority.Ark.Bytes.ToArray()));
         }
 
+        if (model is not null)
+        {
+            // The key that signs a model's SNP reports; a real chip's is AMD's to hand out.
+            AmdX509Chain snp = model.ExportVcekChain();
+            files.Add(("vcek.pem", Pem(snp.Endorsement!)));
+            files.Add(("ask.pem", Pem(snp.Signer)));
+            files.Add(("ark.pem", Pem(snp.Ark)));
+        }
+
         Directory.CreateDirectory(directory);
         List<string> written = [];
         foreach ((string name, byte[] bytes) in files)
         {
             string path = Path.Combine(directory, name);
-            OutputBlob.Write("--out-dir", path, bytes, Encoding(options), context);
+            bool isText = name.EndsWith(".pem", StringComparison.Ordinal);
+            OutputBlob.Write("--out-dir", path, bytes, isText ? BlobEncoding.Raw : Encoding(options), context);
             written.Add(path);
         }
 
         return written;
     }
+
+    private static byte[] Pem(AmdX509Certificate certificate) => System.Text.Encoding.ASCII.GetBytes(certificate.ToPem() + "\n");
 
     private static BlobEncoding Encoding(PlatformExportOptions options) => options.Base64 ? BlobEncoding.Base64 : BlobEncoding.Raw;
 

@@ -1,5 +1,6 @@
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
+using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Vmm.Sev;
@@ -27,7 +28,7 @@ internal static class PlatformStatusCommand
         using PlatformAccess platform = PlatformAccess.Open(options, context);
         SevPlatformStatus status = platform.Commands.GetStatus();
         FactSheet sheet = platform.BeginAnswer()
-            .Add("firmware", status.Firmware.ToString())
+            .Add("firmware", VersionValue.Format(status.Firmware))
             .Add("state", WordFor(status.State))
             .Add("owner", status.IsExternallyOwned ? "external" : "self")
             .Add("SEV-ES", status.IsEsEnabled)

@@ -101,16 +101,10 @@ internal static class SessionInspectCommand
         checks.NotChecked(Name, "no policy was given, and it is none without an API version; or the TIK is another's");
     }
 
-    private static TransportKeys? ReadKeys(SessionInspectOptions options)
+    private static TransportKeys? ReadKeys(SessionInspectOptions options) => options switch
     {
-        if (options.Tk is { } both)
-        {
-            byte[] keys = InputBlob.Read("--tk", both, "TEK and TIK", TransportKeys.CombinedSize).Bytes;
-            return new TransportKeys(keys.AsSpan(0, TransportKeys.KeySize), keys.AsSpan(TransportKeys.KeySize));
-        }
-
-        return options.Tik is { } tik
-            ? new TransportKeys(new byte[TransportKeys.KeySize], InputBlob.Read("--tik", tik, "TIK", TransportKeys.KeySize).Bytes)
-            : null;
-    }
+        { Tk: { } both } => TransportKeyFiles.ReadBoth("--tk", both),
+        { Tik: { } tik } => TransportKeyFiles.ReadTik("--tik", tik),
+        _ => null,
+    };
 }

@@ -8,7 +8,7 @@ internal static class SessionVerbs
     /// <summary>All of them.</summary>
     internal static readonly VerbGroup Group = new(
         "session",
-        "Make and look at the sessions with which owners launch SEV and SEV-ES guests.",
+        "The sessions with which owners launch SEV and SEV-ES guests.",
         [SessionCreateCommand.Verb, SessionInspectCommand.Verb],
         []);
 }
