@@ -19,7 +19,8 @@ internal static class DoctorCommand
         """
         What can be tried is tried: a tiny guest makes the page-state
         hypercall, with a deadline of one second, because on some software KVMs such a
-        guest never comes back.
+        guest never comes back; and the launch of a SEV, a SEV-ES and a SEV-SNP guest
+        is begun and ended again, which takes an ASID for a moment.
 
         Exit codes: 0 some mode can be run (with --require: that mode); 1 none can;
         69 the required mode cannot.
@@ -34,12 +35,12 @@ internal static class DoctorCommand
     private static int Execute(DoctorOptions options, CliContext context)
     {
         SevMode? required = options.Require is { } word ? SevValue.ParseMode("--require", word) : null;
-        HostReport report = HostExaminer.Examine(options.Kvm);
+        HostReport report = HostExaminer.Examine(new HostPaths { Kvm = options.Kvm, Sev = options.SevDevice });
         string summary = Summarise(report);
         if (options.Json)
         {
             DoctorDocument document = DoctorDocument.For(report, summary);
-            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(document, CliJsonContext.Default.DoctorDocument));
+            context.Output.Write(JsonSerializer.SerializeToUtf8Bytes(document, CliJsonContext.Readable.DoctorDocument));
             context.Write("\n");
         }
         else if (!options.Quiet)
@@ -60,14 +61,24 @@ internal static class DoctorCommand
                 options.Quiet || options.Json ? "kvmsev doctor tells what was tried" : "the lines marked FAIL say what to try");
     }
 
-    private static string Summarise(HostReport report)
+    /// <summary>One sentence on a report.</summary>
+    /// <param name="report">The report.</param>
+    internal static string Summarise(HostReport report)
     {
         IEnumerable<ModeVerdict> usableModes = report.Modes.Where(static verdict => verdict.IsUsable);
         string usable = string.Join(", ", usableModes.Select(static verdict => SevModeWords.WordFor(verdict.Mode)));
-        return usable.Length == 0 ? "no mode can be run here" : $"modes that can be run here: {usable}";
+        return usable switch
+        {
+            "" => "no mode can be run here",
+            "none" => "only --sev none can be run here: ordinary guests, without SEV",
+            _ => $"modes that can be run here: {usable}",
+        };
     }
 
-    private static string Describe(HostReport report, string summary)
+    /// <summary>A report as text, at most 80 columns wide.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="summary">One sentence on it.</param>
+    internal static string Describe(HostReport report, string summary)
     {
         var text = new StringBuilder();
         foreach (HostCheck check in report.Checks)

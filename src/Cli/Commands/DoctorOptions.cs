@@ -14,4 +14,8 @@ internal sealed class DoctorOptions : CommonOptions
     /// <summary>The KVM device.</summary>
     [Option("kvm", MetaValue = "PATH", Default = "/dev/kvm", HelpText = "The KVM device.")]
     public string Kvm { get; set; } = string.Empty;
+
+    /// <summary>The PSP device.</summary>
+    [Option("sev-device", MetaValue = "PATH", Default = "/dev/sev", HelpText = "The PSP device.")]
+    public string SevDevice { get; set; } = string.Empty;
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace KvmSevVmm.Vmm.Host;
 
 /// <summary>How much memory the host has.</summary>
@@ -22,24 +20,13 @@ public static class HostMemory
     /// <returns>Bytes, or null when /proc does not tell.</returns>
     private static ulong? ReadTotal()
     {
-        const string Field = "MemTotal:";
         try
         {
-            foreach (string line in File.ReadLines("/proc/meminfo"))
-            {
-                if (line.StartsWith(Field, StringComparison.Ordinal))
-                {
-                    string kilobytes = line[Field.Length..].Replace("kB", string.Empty, StringComparison.Ordinal).Trim();
-                    bool isNumber = ulong.TryParse(kilobytes, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value);
-                    return isNumber ? value * 1024 : null;
-                }
-            }
+            return ProcFile.FindKilobytes("/proc/meminfo", "MemTotal");
         }
         catch (IOException)
         {
             return null;
         }
-
-        return null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KvmSevVmm.Vmm.Host;
 
 namespace KvmSevVmm.Vmm.Memory;
 
@@ -15,27 +16,14 @@ public static class ResidentMemory
     {
         try
         {
-            ulong peak = ReadPeak();
+            ulong? peak = ProcFile.FindKilobytes("/proc/self/status", "VmHWM");
             ulong guest = ReadResident(memory);
             return peak > guest ? peak - guest : null;
         }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
             return null;
         }
-    }
-
-    private static ulong ReadPeak()
-    {
-        foreach (string line in File.ReadLines("/proc/self/status"))
-        {
-            if (line.StartsWith("VmHWM:", StringComparison.Ordinal))
-            {
-                return ParseKilobytes(line["VmHWM:".Length..]);
-            }
-        }
-
-        throw new FormatException("/proc/self/status has no VmHWM");
     }
 
     private static ulong ReadResident(GuestMemory memory)
@@ -52,9 +40,9 @@ public static class ResidentMemory
             {
                 isGuest = IsGuest(memory, start);
             }
-            else if (isGuest && line.StartsWith("Rss:", StringComparison.Ordinal))
+            else if (isGuest && ProcFile.TryGetValue(line, "Rss", out ReadOnlySpan<char> resident))
             {
-                bytes += ParseKilobytes(line["Rss:".Length..]);
+                bytes += ProcFile.ParseKilobytes(resident) ?? 0;
             }
         }
 
@@ -74,7 +62,4 @@ public static class ResidentMemory
 
         return false;
     }
-
-    private static ulong ParseKilobytes(string field) =>
-        ulong.Parse(field.Replace("kB", string.Empty, StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) * 1024;
 }

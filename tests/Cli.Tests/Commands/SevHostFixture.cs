@@ -72,5 +72,22 @@ internal sealed class SevHostFixture : IDisposable
         return path;
     }
 
+    /// <summary>Runs a command that makes no guest of its own.</summary>
+    /// <param name="host">Options of the program; empty for a machine without SEV.</param>
+    /// <param name="command">The command.</param>
+    public async Task<SevHostCommand> ExecuteAsync(string host, params string[] command)
+    {
+        string log = _folder.File(Guid.NewGuid().ToString("N"));
+        string[] arguments =
+            [.. host.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--quiet", "--log", log, "--", .. command];
+        using Process process = Process.Start(
+            new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        JsonElement[] lines = [.. (await File.ReadAllLinesAsync(log)).Select(static line => JsonDocument.Parse(line).RootElement.Clone())];
+        return new SevHostCommand(process.ExitCode, output, await error, lines);
+    }
+
     public void Dispose() => _folder.Dispose();
 }
