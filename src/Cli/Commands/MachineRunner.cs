@@ -12,7 +12,7 @@ internal sealed class MachineRunner : IMachineRunner
     {
         TimeSpan start = Stopwatch.GetElapsedTime(outputs.StartTimestamp);
         using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
-        var io = new MachineIo(outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp);
+        var io = new MachineIo(outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp, outputs.DebugConsole);
         using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
         outputs.Stop.Attach(machine);
         try

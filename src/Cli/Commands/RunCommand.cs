@@ -115,7 +115,7 @@ internal static class RunCommand
             IMachineRunner runner = context.MachineRunner ?? throw new InvalidOperationException("this build of kvmsev has no machine.");
             using IDisposable? rawTerminal = serial.Kind == SerialKind.Tty ? context.EnterRawTerminal() : null;
             RunOutputs outputs = new(
-                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log);
+                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log, files.DebugConsole);
             return runner.Run(config, outputs);
         }
         catch (Exception error)

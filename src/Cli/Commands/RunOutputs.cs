@@ -16,6 +16,7 @@ namespace KvmSevVmm.Cli.Commands;
 /// log.</param>
 /// <param name="StartedAt">The same moment on the wall clock, for <see cref="Vmm.VmTimes.StartedAt"/>.</param>
 /// <param name="Log">For words about the machine.</param>
+/// <param name="DebugConsole">Takes what firmware writes to its debug port; null when nobody asked for it.</param>
 internal sealed record RunOutputs(
     Stream? EventLog,
     SerialTarget Serial,
@@ -23,4 +24,5 @@ internal sealed record RunOutputs(
     StopRelay Stop,
     long StartTimestamp,
     DateTimeOffset StartedAt,
-    ILogger Log);
+    ILogger Log,
+    Stream? DebugConsole = null);
