@@ -16,4 +16,7 @@ public sealed record MachineIo(Stream Output, IConsoleSource? Input, TextWriter 
 
     /// <summary>Who looks at the launch.</summary>
     public LaunchWatcher Launch { get; init; } = LaunchWatcher.None;
+
+    /// <summary>Takes what the guest writes to the debug console's port; null for a machine without one.</summary>
+    public Stream? DebugConsole { get; init; }
 }

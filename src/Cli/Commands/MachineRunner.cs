@@ -42,6 +42,7 @@ internal sealed class MachineRunner : IMachineRunner
         var io = new MachineIo(
             outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp)
         {
+            DebugConsole = outputs.DebugConsole,
             Stop = stop,
             Launch = new LaunchWatcher(outputs.TakeBundle, control),
         };

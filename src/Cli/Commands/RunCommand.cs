@@ -129,6 +129,7 @@ internal static class RunCommand
             RunOutputs outputs = new(
                 files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log)
             {
+                DebugConsole = files.DebugConsole,
                 TakeBundle = files.LaunchBundle is OutputFile file
                     ? bundle => file.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))
                     : null,
