@@ -185,7 +185,7 @@ internal sealed class GuestLaunch
         if (input is null)
         {
             // The policy of a SEV-SNP guest speaks of another interface's version; SNP_LAUNCH_START judges it.
-            return;
+            return status;
         }
 
         SevPolicy policy = input.Start.Policy;
