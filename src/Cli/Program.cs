@@ -28,6 +28,7 @@ public static class Program
             MachineRunner = new MachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
             ReadKvmApiVersion = ReadKvmApiVersion,
+            IsOutputTerminal = !Console.IsOutputRedirected,
             UseColor = !Console.IsErrorRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
                 && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
         };

@@ -9,6 +9,7 @@ using KvmSevVmm.Vmm.Host;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Sharing.Attribution;
 using KvmSevVmm.Vmm.Vcpus;
 using Serilog;
 
@@ -60,7 +61,8 @@ public static class VirtualMachineBuilder
         ConsoleMatcher? matcher = config.Until is { } pattern
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
-        ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
+        var hints = new ConsoleHints();
+        ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher, hints: hints));
         IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
         ConsoleInput? input = io.Input is { } source ? owned.Add(new ConsoleInput(source, serial, stop, io.Messages)) : null;
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
@@ -94,6 +96,9 @@ public static class VirtualMachineBuilder
                 guestLog),
             MigrationControl = migrationControl,
             Tracker = tracker,
+            HypercallAbi = config.HypercallAbi,
+            LoadedRegions = [.. image.Measured.Select(LabelOf)],
+            ConsoleHints = hints,
             Stop = stop,
             ConsoleOutput = output,
             ConsoleMatcher = matcher,
@@ -107,6 +112,9 @@ public static class VirtualMachineBuilder
         };
         return new VirtualMachine(parts, owned.Release(), log);
     }
+
+    private static LabelledRange LabelOf(LoadedPiece piece) =>
+        new(piece.Range, new RangeLabel(RegionNames.LoaderPrefix + piece.Name, LabelCertainty.Exact));
 
     private static void CheckSupported(VmConfig config)
     {
