@@ -36,8 +36,10 @@ internal static class MapShowCommand
     private static int Execute(MapShowOptions options, CliContext context)
     {
         MapFormat format = options.ParseFormat(context.IsOutputTerminal);
-        EventLogReplay? log = options.EventLog is string events ? EventLogFile.Replay("--event-log", events) : null;
-        SharedRegionMap map = options.Label(MapFile.Read(options.File!), log);
+        SharedRegionMap map = MapFile.Read(options.File!, out bool isLog);
+        string? events = options.EventLog ?? (isLog ? options.File : null);
+        EventLogReplay? log = events is null ? null : EventLogFile.Replay("--event-log", events);
+        map = options.Label(map, log);
         if (log is not null && !options.Quiet && SharedRegionMap.Diff(map, log.Snapshot()).Any())
         {
             context.Error.WriteLine("kvmsev: the event log does not lead to this map; labels may be of another moment or guest");
@@ -46,7 +48,7 @@ internal static class MapShowCommand
         if (format == MapFormat.Html && log is not null)
         {
             using OutputFile page = OutputFile.Open("--output", options.Output ?? "-", context.Output);
-            page.WriteAll(stream => MapHistoryPage.Write(options.EventLog!, map, stream));
+            page.WriteAll(stream => MapHistoryPage.Write(events!, map, stream));
             return ExitCode.Success;
         }
 

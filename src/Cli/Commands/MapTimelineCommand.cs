@@ -71,7 +71,7 @@ internal static class MapTimelineCommand
     {
         using StreamWriter writer = new(output, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
         int width = Math.Max(10, map.Ram[^1].End.ToString().Length);
-        int labelWidth = 80 - 10 - 6 - 9 - 9 - (2 * (width + 1)) - 1;
+        int labelWidth = 80 - 34 - (2 * (width + 1));
         Line("time s", "calls", "pages", "state", "from", "to", "label");
         Steps(path, map, step =>
         {

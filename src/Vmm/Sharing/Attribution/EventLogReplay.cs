@@ -48,9 +48,9 @@ public sealed class EventLogReplay
         EventLogReplay replay = new(source);
         foreach (LoggedEvent read in EventLogParser.Read(input, source))
         {
-            // What a region is used for holds for the whole log: the registers are read at its end.
+            // What the machine is and what a region is used for hold for the whole log: the registers are read at its end.
             bool isLate = until is TimeSpan limit && read.Elapsed > limit;
-            if (!isLate || read is LoggedEvent.Region)
+            if (!isLate || read is LoggedEvent.Region or LoggedEvent.Machine)
             {
                 MapGpaRangeRequest? request = replay.Apply(read);
                 replay.End = isLate ? replay.End : read.Elapsed;

@@ -13,7 +13,7 @@ public static class RegionNames
     public const string BssDecrypted = ".bss..decrypted";
 
     /// <summary>The part of it that the kernel did not need and made private again.</summary>
-    public const string BssDecryptedFreed = ".bss..decrypted, freed";
+    public const string BssDecryptedFreed = "freed .bss..decrypted";
 
     /// <summary>Bounce buffers for device I/O.</summary>
     public const string Swiotlb = "swiotlb";

@@ -101,7 +101,7 @@ public sealed class Timeline
         if (replay.Conversions.FirstShared == request.Range && request.State == PageState.Shared)
         {
             LabelledRange section = _labels.FirstOrDefault(label => request.Range.Overlaps(label.Range)
-                && label.Label.Text.StartsWith(RegionNames.BssDecrypted, StringComparison.Ordinal));
+                && label.Label.Text is RegionNames.BssDecrypted or RegionNames.BssDecryptedFreed);
             return section.Label is null ? null : new RangeLabel(RegionNames.BssDecrypted, section.Label.Certainty);
         }
 
