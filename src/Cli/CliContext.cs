@@ -8,6 +8,8 @@ namespace KvmSevVmm.Cli;
 /// <summary>What one run of the program gets from outside: streams, environment, and the machine that runs guests.</summary>
 internal sealed class CliContext
 {
+    private static readonly string[] LocaleVariables = ["LC_ALL", "LC_CTYPE", "LANG"];
+
     /// <summary>Takes data. Unbuffered; throws <see cref="Output.ClosedPipeException"/> when its reader has gone.</summary>
     internal required Stream Output { get; init; }
 
@@ -37,6 +39,18 @@ internal sealed class CliContext
 
     /// <summary>The clock of what is shown while something takes long.</summary>
     internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>Whether <see cref="Output"/> is a terminal.</summary>
+    internal bool IsOutputTerminal { get; init; }
+
+    /// <summary>Whether <see cref="Output"/> is a terminal that wants colours.</summary>
+    internal bool UseOutputColor =>
+        IsOutputTerminal && string.IsNullOrEmpty(Environment("NO_COLOR")) && Environment("TERM") is not (null or "dumb");
+
+    /// <summary>Whether the locale's character set is UTF-8.</summary>
+    internal bool UseUnicode =>
+        LocaleVariables.Select(Environment).FirstOrDefault(static value => !string.IsNullOrEmpty(value)) is string locale
+        && (locale.Contains("utf-8", StringComparison.OrdinalIgnoreCase) || locale.Contains("utf8", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The program's entry, as <see cref="Stopwatch.GetTimestamp"/>: the zero of every time that is reported.</summary>
     internal long StartTimestamp { get; init; } = Stopwatch.GetTimestamp();

@@ -29,6 +29,7 @@ public static class Program
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
             ReadKvmApiVersion = ReadKvmApiVersion,
             IsErrorTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
+            IsOutputTerminal = !Console.IsOutputRedirected,
             UseColor = !Console.IsErrorRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
                 && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
         };

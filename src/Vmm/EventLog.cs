@@ -185,6 +185,49 @@ public sealed class EventLog : IDisposable
         }
     }
 
+    /// <summary>What the machine is: the first event, so that the log can be replayed without any other file.</summary>
+    /// <param name="mode">What protects the memory, one word.</param>
+    /// <param name="cBit">C-bit position, or null.</param>
+    /// <param name="memoryBytes">The guest's memory as configured, in bytes.</param>
+    /// <param name="hypercallAbi">How the attributes of hypercall 12 are meant: <c>map-gpa-range</c> or <c>page-enc-status</c>.</param>
+    /// <param name="time">The moment of this event on the wall clock.</param>
+    public void Machine(string mode, int? cBit, ulong memoryBytes, string hypercallAbi, DateTimeOffset time)
+    {
+        lock (_lock)
+        {
+            if (Begin("machine"u8))
+            {
+                Text(",\"mode\":\""u8, mode);
+                if (cBit is int bit)
+                {
+                    Number(",\"cBit\":"u8, bit);
+                }
+
+                Number(",\"memoryBytes\":"u8, memoryBytes);
+                Text(",\"hypercallAbi\":\""u8, hypercallAbi);
+                Text(",\"time\":\""u8, Sharing.MapWords.Of(time));
+                End();
+            }
+        }
+    }
+
+    /// <summary>What a range of RAM is used for, as far as the monitor itself knows.</summary>
+    /// <param name="region">Whole pages and their label.</param>
+    public void Region(Sharing.LabelledRange region)
+    {
+        lock (_lock)
+        {
+            if (Begin("region"u8))
+            {
+                HexString(",\"gpa\":\""u8, region.Range.Start.Value);
+                Number(",\"pages\":"u8, region.Range.PageCount);
+                Text(",\"label\":\""u8, region.Label.Text);
+                Text(",\"certainty\":\""u8, Sharing.MapWords.Of(region.Label.Certainty));
+                End();
+            }
+        }
+    }
+
     /// <summary>KVM_EXIT_MEMORY_FAULT: a guest used pages in the other state than the one they are backed for.</summary>
     /// <param name="vcpu">The vCPU.</param>
     /// <param name="gpa">First address.</param>

@@ -5,6 +5,7 @@ using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Sharing.Attribution;
 using KvmSevVmm.Vmm.Vcpus;
 
 namespace KvmSevVmm.Vmm;
@@ -35,6 +36,20 @@ internal sealed record MachineParts
 
     /// <summary>The map.</summary>
     public required SharedRegionTracker Tracker { get; init; }
+
+    /// <summary>How the guest's hypercall is meant.</summary>
+    public required HypercallAbi HypercallAbi { get; init; }
+
+    /// <summary>What the loader put into RAM.</summary>
+    public required ImmutableArray<LabelledRange> LoadedRegions { get; init; }
+
+    /// <summary>
+    /// Who else knows what ranges are used for: devices of their rings, firmware of its areas. Asked when the vCPUs stand still.
+    /// </summary>
+    public ImmutableArray<Func<IEnumerable<LabelledRange>>> RegionSources { get; init; } = [];
+
+    /// <summary>What the console said of the guest's memory.</summary>
+    public required ConsoleHints ConsoleHints { get; init; }
 
     /// <summary>What ends the machine.</summary>
     public required StopSignal Stop { get; init; }

@@ -23,6 +23,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     private readonly OwnedResources _resources;
     private readonly ILogger _log;
     private readonly StopSignal _stop;
+    private readonly MachineRegions _regions;
     private readonly List<VcpuThread> _threads = [];
     private CrashReport? _crashReport;
     private Exception? _failure;
@@ -33,6 +34,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _resources = resources;
         _log = log;
         _stop = parts.Stop;
+        _regions = new MachineRegions(parts);
         foreach (KvmVcpu vcpu in parts.Vcpus)
         {
             var dispatcher = new ExitDispatcher((int)vcpu.Id, parts.Ports, parts.Mmio, parts.MapGpaRange, parts.Msrs, _stop);
@@ -60,6 +62,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
             return CreateOutcome(Stopwatch.GetTimestamp());
         }
 
+        _regions.LogMachine();
         _parts.Events?.Lifecycle("start", $"mode {SevModeWords.WordFor(_parts.Mode)}");
         _parts.ConsoleOutput.Start();
         _parts.ConsoleInput?.Start();
@@ -82,6 +85,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         long ended = Stopwatch.GetTimestamp();
         _parts.ConsoleInput?.Stop(FlushLimit);
         _parts.ConsoleOutput.Stop(FlushLimit);
+        _regions.ReadKnown();
         _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(GetReason()));
         WarnOfLostConsole();
         _parts.Events?.Flush();
@@ -108,7 +112,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         UnclaimedPortAccesses = (ulong)_parts.Ports.UnclaimedAccesses,
         UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
         UnknownMsrs = _parts.Msrs.UnknownMsrs,
-        Map = _parts.Tracker.Snapshot(),
+        Map = _regions.Snapshot(),
         MigrationReady = _parts.MigrationControl.IsReady,
         WasMigrationReady = _parts.MigrationControl.WasReported,
         PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),

@@ -11,6 +11,7 @@ using KvmSevVmm.Vmm.Host;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Sharing.Attribution;
 using KvmSevVmm.Vmm.Vcpus;
 using Serilog;
 
@@ -64,7 +65,8 @@ public static class VirtualMachineBuilder
         ConsoleMatcher? matcher = config.Until is { } pattern
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
-        ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
+        var hints = new ConsoleHints();
+        ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher, hints: hints));
         var tracker = new SharedRegionTracker(
             layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
         CheckMapFits(tracker);
@@ -122,6 +124,9 @@ public static class VirtualMachineBuilder
                 guestLog),
             MigrationControl = migrationControl,
             Tracker = tracker,
+            HypercallAbi = config.HypercallAbi,
+            LoadedRegions = [.. image.Measured.Select(LabelOf)],
+            ConsoleHints = hints,
             Stop = stop,
             ConsoleOutput = output,
             ConsoleMatcher = matcher,
@@ -137,6 +142,9 @@ public static class VirtualMachineBuilder
         };
         return new VirtualMachine(parts, owned.Release(), log);
     }
+
+    private static LabelledRange LabelOf(LoadedPiece piece) =>
+        new(piece.Range, new RangeLabel(RegionNames.LoaderPrefix + piece.Name, LabelCertainty.Exact));
 
     private static void CheckSupported(VmConfig config)
     {

@@ -24,6 +24,9 @@ internal sealed class CliRunner
     /// <summary>Whether stderr is a terminal with colours.</summary>
     public bool UseColor { get; init; }
 
+    /// <summary>Whether stdout is a terminal.</summary>
+    public bool IsOutputTerminal { get; init; }
+
     /// <summary>Replaces the captured stdout.</summary>
     public Stream? Output { get; init; }
 
@@ -55,6 +58,7 @@ internal sealed class CliRunner
                     EnterRawTerminal = RawTerminal,
                     ReadKvmApiVersion = KvmApiVersion,
                     UseColor = UseColor,
+                    IsOutputTerminal = IsOutputTerminal,
                 });
                 byte[] bytes = output.ToArray();
                 return new CliResult(exitCode, Encoding.UTF8.GetString(bytes), Encoding.UTF8.GetString(error.ToArray()), bytes);

@@ -25,4 +25,28 @@ internal static class MapFiles
             SharedRegionMapJson.Write(tracker.Snapshot(), file);
         }
     }
+
+    /// <summary>Writes a map of private and shared runs in turn, as CSV, with random lengths from a fixed seed.</summary>
+    public static void WriteRandom(string path, ulong pages, int runs)
+    {
+        Random random = new(1);
+        SortedSet<ulong> cuts = [];
+        while (cuts.Count < runs - 1)
+        {
+            _ = cuts.Add((ulong)random.NextInt64(1, (long)pages));
+        }
+
+        SharedRegionTracker tracker = new(
+            [new GpaRange(new Gpa(0), pages * GuestPage.Size)], new SharedRegionTrackerOptions { Mode = "simulated", CBit = 47 });
+        ulong start = 0;
+        PageState state = PageState.Private;
+        foreach (ulong end in cuts.Append(pages))
+        {
+            tracker.Set(new GpaRange(new Gpa(start * GuestPage.Size), (end - start) * GuestPage.Size), state);
+            (start, state) = (end, state == PageState.Private ? PageState.Shared : PageState.Private);
+        }
+
+        using FileStream file = File.Create(path);
+        SharedRegionMapCsv.Write(tracker.Snapshot(), file);
+    }
 }

@@ -15,12 +15,19 @@ internal static class MapDiffCommand
         "kvmsev map diff A B [OPTIONS]",
         """
         Compares the states of pages; labels, times and counters may differ. '-' stands
-        for a page that one of the guests does not have.
+        for a page that one of the guests does not have. A and B may be event logs, and
+        FILE@SECONDS a moment of one.
+
+        --by-kind compares what carries the same label, wherever it lies: a kind that
+        only one map has, or that shares another number of pages, is a difference. How
+        much private memory the guests have is not.
 
         Exit codes: 0 no difference, 1 differences, others as for every verb.
         """,
         [
             new VerbExample("What changed between two boots?", "map", "diff", "before.json", "after.json"),
+            new VerbExample("What changed between two boots, wherever KASLR put it?", "map", "diff", "before.json", "after.json", "--by-kind"),
+            new VerbExample("What changed between two moments of one boot?", "map", "diff", "events.jsonl@1.5", "events.jsonl@9"),
             new VerbExample("In a script:", "map", "diff", "before.json", "after.json", "--json"),
         ],
         Execute);
@@ -29,6 +36,13 @@ internal static class MapDiffCommand
     {
         SharedRegionMap before = MapFile.Read(options.Before!);
         SharedRegionMap after = MapFile.Read(options.After!);
+        if (options.ByKind)
+        {
+            bool areDifferent = MapKindDiff.Write(options, before, after, context);
+            MapFile.WarnOfSimulation(options, context, before, after);
+            return areDifferent ? ExitCode.Failure : ExitCode.Success;
+        }
+
         IEnumerable<SharedRegionChange> changes = SharedRegionMap.Diff(before, after);
         bool isDifferent = options.Json ? WriteJson(options, before.Mode, after.Mode, changes, context.Output) : WriteTable(changes, context.Output);
         MapFile.WarnOfSimulation(options, context, before, after);

@@ -14,4 +14,22 @@ internal sealed class MapDiffOptions : CommonOptions
     /// <summary>The second map.</summary>
     [Value(1, MetaName = "B", Required = true, HelpText = "The second map.")]
     public string? After { get; set; }
+
+    /// <summary>Whether kinds of regions are compared, not addresses.</summary>
+    [Option("by-kind", HelpText = "Compare kinds of regions by their labels: addresses, which KASLR moves, do not count.")]
+    public bool ByKind { get; set; }
+
+    /// <summary>Whether pages are compared.</summary>
+    [Option("exact", HelpText = "Compare page by page (the default).")]
+    public bool Exact { get; set; }
+
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        base.Validate();
+        if (ByKind && Exact)
+        {
+            throw new UsageException("--by-kind and --exact contradict each other");
+        }
+    }
 }

@@ -1,7 +1,9 @@
+using System.Globalization;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Sharing.Attribution;
 
 namespace KvmSevVmm.Cli.Commands;
 
@@ -12,20 +14,39 @@ internal static class MapFile
     internal const string HeaderSuffix = ".json";
 
     /// <summary>
-    /// Reads a map. The first byte tells the form: <c>{</c> (or white space) JSON, <c>#</c> CSV, anything else a bitmap with its header
-    /// beside it.
+    /// Reads a map. The first bytes tell the form: <c>{"t":</c> an event log, which is replayed; <c>{</c> (or white space) JSON, <c>#</c>
+    /// CSV, anything else a bitmap with its header beside it. <c>FILE@SECONDS</c> is an event log up to that moment.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or no header for a bitmap.</exception>
     /// <exception cref="Vmm.InvalidInputException">It is no map.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    internal static SharedRegionMap Read(string path)
+    internal static SharedRegionMap Read(string path) => Read(path, out _);
+
+    /// <summary>The same, and whether the file is an event log.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="isEventLog">Whether it is an event log, all of it.</param>
+    internal static SharedRegionMap Read(string path, out bool isEventLog)
     {
+        isEventLog = false;
         const string Argument = "map file";
+        if (!File.Exists(path) && TryParseMoment(path, out string log, out TimeSpan moment))
+        {
+            return ReadEventLog(Argument, log, moment);
+        }
+
         using FileStream file = FileKind.OpenInput(Argument, path);
-        int first = file.ReadByte();
+        Span<byte> head = stackalloc byte[5];
+        int known = file.CanSeek ? file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) : 0;
+        if (head[..known].SequenceEqual("{\"t\":"u8))
+        {
+            isEventLog = true;
+            return ReadEventLog(Argument, path, null);
+        }
+
         file.Position = 0;
+        int first = known == 0 ? -1 : head[0];
         switch (first)
         {
             case '{' or ' ' or '\t' or '\r' or '\n':
@@ -47,6 +68,28 @@ internal static class MapFile
                     return SharedRegionMapBitmap.Read(file, headerFile, path, header);
                 }
         }
+    }
+
+    private static SharedRegionMap ReadEventLog(string argument, string path, TimeSpan? moment)
+    {
+        EventLogReplay replay = EventLogFile.Replay(argument, path, moment);
+        return MapAttribution.Label(replay.Snapshot(), replay.Evidence());
+    }
+
+    private static bool TryParseMoment(string path, out string log, out TimeSpan moment)
+    {
+        int at = path.LastIndexOf('@');
+        log = at < 0 ? path : path[..at];
+        moment = default;
+        if (at < 0 || !File.Exists(log)
+            || !decimal.TryParse(path.AsSpan(at + 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds)
+            || seconds > 1_000_000_000)
+        {
+            return false;
+        }
+
+        moment = TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond));
+        return true;
     }
 
     /// <summary>Says on stderr that one of the maps is a simulated guest's, where the answer itself has no place for it.</summary>

@@ -14,4 +14,16 @@ internal enum MapFormat
 
     /// <summary>Two bits a page, and a header beside it.</summary>
     Bitmap = 3,
+
+    /// <summary>Strips of half blocks, totals and labels, for a terminal of 80 columns.</summary>
+    Picture = 4,
+
+    /// <summary>Strips as a vector image.</summary>
+    Svg = 5,
+
+    /// <summary>Strips as a pixel image.</summary>
+    Png = 6,
+
+    /// <summary>One page for a browser.</summary>
+    Html = 7,
 }

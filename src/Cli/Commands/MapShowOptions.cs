@@ -6,23 +6,28 @@ namespace KvmSevVmm.Cli.Commands;
 
 /// <summary>The options of <c>map show</c>.</summary>
 [Verb("show", HelpText = "Print a map, or convert it to another form.")]
-internal sealed class MapShowOptions : CommonOptions
+internal sealed class MapShowOptions : MapEvidenceOptions
 {
     /// <summary>The map.</summary>
-    [Value(0, MetaName = "FILE", Required = true, HelpText = "The map: JSON, CSV, or a bitmap with its header beside it.")]
+    [Value(0, MetaName = "FILE", Required = true, HelpText = "The map: JSON, CSV, a bitmap with its header beside it, or an event log.")]
     public string? File { get; set; }
 
     /// <summary>The form to write.</summary>
-    [Option("format", MetaValue = "FORM", HelpText = "table (default), json, csv or bitmap.")]
+    [Option("format", MetaValue = "FORM", HelpText = "picture (default on a terminal), table, json, csv, bitmap, svg, png or html.")]
     public string? Format { get; set; }
 
     /// <summary>The file to write.</summary>
     [Option("output", MetaValue = "FILE", HelpText = "Write to FILE instead of stdout.")]
     public string? Output { get; set; }
 
+    /// <summary>The guest's history.</summary>
+    [Option("event-log", MetaValue = "FILE", HelpText = "The event log of the same guest: tells what ranges are used for.")]
+    public string? EventLog { get; set; }
+
     /// <summary>The form, with its consequences checked.</summary>
     /// <exception cref="UsageException">Unknown form, or options that contradict each other.</exception>
-    internal MapFormat ParseFormat()
+    /// <param name="isTerminal">Whether stdout is a terminal.</param>
+    internal MapFormat ParseFormat(bool isTerminal)
     {
         MapFormat format = Format is string word
             ? ChoiceValue.Parse(
@@ -31,8 +36,12 @@ internal sealed class MapShowOptions : CommonOptions
                 ("table", MapFormat.Table),
                 ("json", MapFormat.Json),
                 ("csv", MapFormat.Csv),
-                ("bitmap", MapFormat.Bitmap))
-            : Json ? MapFormat.Json : MapFormat.Table;
+                ("bitmap", MapFormat.Bitmap),
+                ("picture", MapFormat.Picture),
+                ("svg", MapFormat.Svg),
+                ("png", MapFormat.Png),
+                ("html", MapFormat.Html))
+            : Json ? MapFormat.Json : isTerminal && Output is null ? MapFormat.Picture : MapFormat.Table;
         if (Json && format != MapFormat.Json)
         {
             throw new UsageException($"--json and --format {Format} contradict each other");

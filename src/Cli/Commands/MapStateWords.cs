@@ -15,4 +15,13 @@ internal static class MapStateWords
         PageState.Unreported => "unreported",
         _ => throw new ArgumentOutOfRangeException(nameof(state), state, "There is no such state."),
     };
+
+    /// <summary>The word for a certainty.</summary>
+    /// <param name="certainty">The certainty.</param>
+    internal static string WordFor(LabelCertainty certainty) => certainty switch
+    {
+        LabelCertainty.Exact => "exact",
+        LabelCertainty.Likely => "likely",
+        _ => "unknown",
+    };
 }

@@ -19,8 +19,8 @@ internal static class Verbs
         [
             new VerbGroup(
                 "map",
-                "Show, compare and query maps of private and shared pages.",
-                [MapShowCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb],
+                "Show, compare, query and check maps of private and shared pages.",
+                [MapShowCommand.Verb, MapTimelineCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb, MapCheckCommand.Verb],
                 []),
             PlatformVerbs.Group,
             SessionVerbs.Group,

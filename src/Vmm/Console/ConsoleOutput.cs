@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Sharing.Attribution;
 
 namespace KvmSevVmm.Vmm.Console;
 
@@ -24,6 +25,7 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
     private readonly byte[] _chunk = new byte[ChunkSize];
     private readonly Stream _stream;
     private readonly ConsoleMatcher? _matcher;
+    private readonly ConsoleHints? _hints;
     private readonly Thread _thread;
     private long _firstByteTimestamp;
     private long _writtenBytes;
@@ -39,11 +41,13 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
     /// <param name="stream">Where the bytes go: unbuffered and blocking; stays the caller's. <see cref="Stream.Null"/> for nowhere.</param>
     /// <param name="matcher">Sees every byte before it is written, or null.</param>
     /// <param name="capacity">Bytes that may wait.</param>
-    public ConsoleOutput(Stream stream, ConsoleMatcher? matcher = null, int capacity = DefaultCapacity)
+    /// <param name="hints">Sees every byte too, or null.</param>
+    public ConsoleOutput(Stream stream, ConsoleMatcher? matcher = null, int capacity = DefaultCapacity, ConsoleHints? hints = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         _stream = stream;
         _matcher = matcher;
+        _hints = hints;
         _ring = new ByteRing(capacity);
         _thread = new Thread(Drain) { Name = "console-out", IsBackground = true };
     }
@@ -151,6 +155,7 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
 
             ReadOnlySpan<byte> chunk = _chunk.AsSpan(0, count);
             _matcher?.Feed(chunk);
+            _hints?.Feed(chunk);
             Write(chunk);
         }
     }

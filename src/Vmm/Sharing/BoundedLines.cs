@@ -21,6 +21,9 @@ internal sealed class BoundedLines
     /// <summary>Number of the present line, from 1.</summary>
     public long Number { get; private set; }
 
+    /// <summary>Whether reading ended at a line that is longer than <see cref="MaximumLineBytes"/>.</summary>
+    public bool IsTooLong { get; private set; }
+
     /// <summary>The present line, without its line feed. Valid until the next call.</summary>
     public ReadOnlySpan<byte> Line => _buffer.AsSpan(_start, _lineLength);
 
@@ -47,6 +50,7 @@ internal sealed class BoundedLines
             if (searched == _buffer.Length)
             {
                 problem = "is longer than 16 KiB";
+                IsTooLong = true;
                 return false;
             }
 

@@ -36,6 +36,9 @@ internal static class MapWords
         _ => "unknown",
     };
 
+    /// <summary>The word for the meaning of a hypercall's attributes.</summary>
+    public static string Of(HypercallAbi abi) => abi == HypercallAbi.PageEncStatus ? "page-enc-status" : "map-gpa-range";
+
     /// <summary>A moment, in UTC, to 100 ns.</summary>
     public static string Of(DateTimeOffset time) => time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture);
 

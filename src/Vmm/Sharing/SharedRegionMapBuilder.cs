@@ -5,10 +5,13 @@ namespace KvmSevVmm.Vmm.Sharing;
 /// <summary>Makes a map of the runs that a file lists, one by one, and says which field of which run is wrong.</summary>
 internal sealed class SharedRegionMapBuilder
 {
-    private readonly List<ulong> _boundaries = [];
+    private readonly PackedPageStates _states = new();
+    private readonly List<GpaRange> _covered = [];
     private readonly List<LabelledRange> _labels = [];
     private readonly HashSet<RangeLabel> _knownLabels = [];
     private ulong _end;
+    private ulong _stateStart;
+    private ulong _coveredStart;
     private PageState _state;
     private RangeLabel? _label;
     private ulong _privatePages;
@@ -61,14 +64,24 @@ internal sealed class SharedRegionMapBuilder
             return "more runs than can be read";
         }
 
-        if (Count > 0 && !touches)
+        if (!touches)
         {
-            _boundaries.Add((_end >> GuestPage.Shift << 8) | PageStateList.Hole);
+            CloseCovered();
+            if (start > _end)
+            {
+                _states.Add((start - _end) >> GuestPage.Shift, PackedPageStates.Hole);
+            }
+
+            _coveredStart = start;
+        }
+        else if (state != _state)
+        {
+            CloseState();
         }
 
         if (!touches || state != _state)
         {
-            _boundaries.Add((start >> GuestPage.Shift << 8) | (ulong)state);
+            _stateStart = start;
         }
 
         if (label is not null)
@@ -106,33 +119,39 @@ internal sealed class SharedRegionMapBuilder
     /// <exception cref="InvalidInputException">The runs do not cover RAM exactly, or the totals are not theirs.</exception>
     public SharedRegionMap Build(SharedRegionMapHeader header, string runsField, string source)
     {
-        _boundaries.Add((_end >> GuestPage.Shift << 8) | PageStateList.Hole);
-        int at = 0;
-        foreach (GpaRange ram in header.Ram.Ranges)
+        CloseCovered();
+        for (int i = 0; i < header.Ram.Ranges.Count; i++)
         {
-            // Of what the runs cover, the next piece without a gap.
-            ulong start = at < _boundaries.Count - 1 ? _boundaries[at] >> 8 << GuestPage.Shift : ulong.MaxValue;
-            while (at < _boundaries.Count && (_boundaries[at] & 0xff) != PageStateList.Hole)
+            if (i >= _covered.Count || _covered[i] != header.Ram.Ranges[i])
             {
-                at++;
+                throw new InvalidInputException(source, runsField, $"do not cover the RAM {header.Ram.Ranges[i]} exactly");
             }
-
-            ulong end = at < _boundaries.Count ? _boundaries[at] >> 8 << GuestPage.Shift : ulong.MaxValue;
-            if (start != ram.Start.Value || end != ram.End.Value)
-            {
-                throw new InvalidInputException(source, runsField, $"do not cover the RAM {ram} exactly");
-            }
-
-            at++;
         }
 
-        if (at != _boundaries.Count)
+        if (_covered.Count != header.Ram.Ranges.Count)
         {
             throw new InvalidInputException(source, runsField, "go on where there is no RAM");
         }
 
         header.CheckTotals(new PageTotals(_privatePages, _sharedPages, _unreportedPages), runsField, source);
-        return new SharedRegionMap(header.Info, header.Ram, new PageStateList(_boundaries), header.Totals, [.. _labels]);
+        return new SharedRegionMap(header.Info, header.Ram, _states, header.Totals, [.. _labels]);
+    }
+
+    private void CloseState() => _states.Add((_end - _stateStart) >> GuestPage.Shift, (int)_state);
+
+    // What the runs cover without a gap; one piece more than RAM can have is enough to know that they are too many.
+    private void CloseCovered()
+    {
+        if (Count == 0)
+        {
+            return;
+        }
+
+        CloseState();
+        if (_covered.Count <= MapWords.MaximumRamRanges)
+        {
+            _covered.Add(GpaRange.FromBounds(_coveredStart, _end));
+        }
     }
 
     private void AddLabel(GpaRange range, RangeLabel label, bool touches)

@@ -23,16 +23,31 @@ public static class SharedRegionMapTable
     {
         using StreamWriter writer = new(output, Encoding.ASCII, leaveOpen: true) { NewLine = "\n" };
         WriteSummary(map, writer);
+        writer.WriteLine();
+        _ = WriteRuns(map, writer, int.MaxValue);
+    }
 
+    /// <summary>Writes the runs.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="writer">Where to.</param>
+    /// <param name="limit">Most runs to write.</param>
+    /// <returns>Whether these were all.</returns>
+    internal static bool WriteRuns(SharedRegionMap map, StreamWriter writer, int limit)
+    {
         // No run has a longer address or more pages than the last range of RAM, so the columns are known before the runs are.
         int addressWidth = Math.Max("start".Length, map.Ram[^1].End.ToString().Length);
         ulong mostPages = map.Ram.Max(static range => range.PageCount);
         int pagesWidth = Math.Max("pages".Length, mostPages.ToString(CultureInfo.InvariantCulture).Length);
         int labelWidth = Width - (2 * (addressWidth + 1)) - (pagesWidth + 1) - (SizeWidth + 1) - (StateWidth + 1);
-        writer.WriteLine();
+        int written = 0;
         WriteLine("start", "end", "pages", "size", "state", "label");
         foreach (SharedRegionRun run in map.EnumerateRuns())
         {
+            if (written++ == limit)
+            {
+                return false;
+            }
+
             WriteLine(
                 run.Range.Start.ToString(),
                 run.Range.End.ToString(),
@@ -41,6 +56,8 @@ public static class SharedRegionMapTable
                 MapWords.Of(run.State),
                 run.Label is { } label ? Words(label, labelWidth) : "");
         }
+
+        return true;
 
         void WriteLine(string start, string end, string pages, string size, string state, string label)
         {
@@ -69,7 +86,8 @@ public static class SharedRegionMapTable
             : string.Create(CultureInfo.InvariantCulture, $"{tenths / 10}.{tenths % 10} {Units[index]}");
     }
 
-    private static void WriteSummary(SharedRegionMap map, StreamWriter writer)
+    /// <summary>Writes what the map says beside its runs.</summary>
+    internal static void WriteSummary(SharedRegionMap map, StreamWriter writer)
     {
         string cBit = map.CBit is int bit ? string.Create(CultureInfo.InvariantCulture, $", C-bit {bit}") : "";
         writer.WriteLine($"Encryption map: mode {map.Mode}{cBit}, memory {Size(map.MemoryBytes)}");
@@ -90,23 +108,28 @@ public static class SharedRegionMapTable
                 string.Create(CultureInfo.InvariantCulture, $"{state,-10} {pages,13} pages {Size(pages << GuestPage.Shift),10}"));
     }
 
-    /// <summary>A label in ASCII, its text cut to fit; the certainty is never cut.</summary>
-    private static string Words(RangeLabel label, int width)
+    /// <summary>A text in ASCII, cut to fit.</summary>
+    internal static string Ascii(string text, int width)
     {
         StringBuilder words = new();
-        foreach (Rune rune in label.Text.EnumerateRunes())
+        foreach (Rune rune in text.EnumerateRunes())
         {
             _ = words.Append(rune.IsAscii ? (char)rune.Value : '?');
         }
 
-        string certainty = label.Certainty == LabelCertainty.Exact ? "" : $" ({MapWords.Of(label.Certainty)})";
-        int room = width - certainty.Length;
-        if (words.Length > room)
+        if (words.Length > width)
         {
-            words.Length = room - 1;
+            words.Length = width - 1;
             _ = words.Append('~');
         }
 
-        return words + certainty;
+        return words.ToString();
+    }
+
+    /// <summary>A label in ASCII, its text cut to fit; the certainty is never cut.</summary>
+    private static string Words(RangeLabel label, int width)
+    {
+        string certainty = label.Certainty == LabelCertainty.Exact ? "" : $" ({MapWords.Of(label.Certainty)})";
+        return Ascii(label.Text, width - certainty.Length) + certainty;
     }
 }
