@@ -57,6 +57,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _parts.Events?.Lifecycle("start", $"mode {SevModeWords.WordFor(_parts.Mode)}");
         _parts.ConsoleOutput.Start();
         _parts.ConsoleInput?.Start();
+        _parts.Virtio.Start();
         foreach (VcpuThread thread in _threads)
         {
             thread.Start();
@@ -84,7 +85,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
             Reason = GetReason(),
             GuestCode = _stop.GuestCode,
             CrashReport = _crashReport,
-            Failure = _failure ?? _parts.Events?.Failure,
+            Failure = _failure ?? _parts.DeviceFailures.First ?? _parts.Events?.Failure,
             ConsoleFailure = _parts.ConsoleOutput.Failure,
             EndedTimestamp = ended,
             FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
@@ -113,7 +114,8 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         UnclaimedPortAccesses = (ulong)_parts.Ports.UnclaimedAccesses,
         UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
         UnknownMsrs = _parts.Msrs.UnknownMsrs,
-        Map = _parts.Tracker.Snapshot(),
+        Map = _parts.Tracker.Snapshot().WithLabels(_parts.Virtio.GetQueueLabels()),
+        Devices = _parts.Virtio.Describe(),
         MigrationReady = _parts.MigrationControl.IsReady,
         WasMigrationReady = _parts.MigrationControl.WasReported,
         PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),

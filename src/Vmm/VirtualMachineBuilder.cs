@@ -5,6 +5,7 @@ using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Host;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -77,10 +78,24 @@ public static class VirtualMachineBuilder
             layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
         CheckMapFits(tracker);
         var guestLog = new BoundedLog(log);
+
+        // Devices that reach memory come after the map that says what they may reach.
+        var mmio = new IoBus();
+        var failures = new DeviceFailures(stop, log);
+        VirtioDeviceSet virtio = owned.Add(VirtioDeviceSet.Attach(
+            config,
+            DevicePlan.Create(config),
+            vm,
+            memory,
+            config.Sev.Mode == SevMode.None ? null : tracker,
+            mmio,
+            guestLog,
+            failures.Report));
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
         uint features = OfferedFeatures(config, exitHypercalls);
+        WarnOfDevicesWithoutSharing(config, features, log);
         List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, layout, features, image, hardware, owned);
 
         // The launch seals what has been loaded and set above; nothing may write to the guest from here on.
@@ -90,7 +105,9 @@ public static class VirtualMachineBuilder
             Vcpus = [.. vcpus],
             Memory = memory,
             Ports = ports,
-            Mmio = new IoBus(),
+            Mmio = mmio,
+            Virtio = virtio,
+            DeviceFailures = failures,
             MapGpaRange = new MapGpaRangeHandler(config.HypercallAbi, IsAllowed(config, features, KvmFeature.HcMapGpaRange), tracker, events, guestLog),
             Msrs = new MsrHandler(
                 config.Sev.Mode,
@@ -265,6 +282,15 @@ public static class VirtualMachineBuilder
         }
 
         return features & ~config.HiddenKvmFeatures;
+    }
+
+    /// <summary>Only what the guest reports as shared is touched; one that cannot report gets nothing done.</summary>
+    private static void WarnOfDevicesWithoutSharing(VmConfig config, uint features, ILogger log)
+    {
+        if (DevicePlan.Create(config).VirtioDevices.Count > 0 && config.Sev.Mode != SevMode.None && !IsAllowed(config, features, KvmFeature.HcMapGpaRange))
+        {
+            log.Warning("The guest is not offered the hypercall by which it shares pages: its virtio devices will refuse all its memory");
+        }
     }
 
     /// <summary>Whether the monitor answers a feature: it is offered, or the guest is not held to what is offered.</summary>

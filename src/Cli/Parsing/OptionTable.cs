@@ -17,7 +17,8 @@ internal sealed class OptionTable
             if (property.GetCustomAttribute<OptionAttribute>() is OptionAttribute option)
             {
                 bool takesValue = property.PropertyType != typeof(bool) && !option.FlagCounter;
-                Entry entry = new(option.LongName, takesValue, option.FlagCounter);
+                bool isRepeatable = option.FlagCounter || property.PropertyType == typeof(IEnumerable<string>);
+                Entry entry = new(option.LongName, takesValue, isRepeatable);
                 _long.Add(option.LongName, entry);
                 if (option.ShortName.Length == 1)
                 {

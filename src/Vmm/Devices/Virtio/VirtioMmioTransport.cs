@@ -175,7 +175,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
                 QueueProgress progress = _device.ProcessNext(queue);
                 if (progress != QueueProgress.Processed || !queue.IsReady)
                 {
-                    bool isDone = queue.EnableNotifications() || progress == QueueProgress.Blocked;
+                    // A device that waits for its host goes on by itself, so it asks for no notification.
+                    bool isDone = progress == QueueProgress.Blocked || queue.EnableNotifications();
                     Settle(queue);
                     if (isDone)
                     {
@@ -475,6 +476,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
 
     private void Reset()
     {
+        _device.Statistics.Resets += Status == VirtioStatus.None ? 0 : 1;
         _device.OnReset();
         foreach (Virtqueue queue in _queues)
         {
@@ -488,6 +490,5 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
         _queueSelect = 0;
         Volatile.Write(ref _interruptStatus, 0);
         Volatile.Write(ref _status, 0);
-        _device.Statistics.Resets++;
     }
 }
