@@ -17,17 +17,19 @@
 #   kvmsev.action=reboot     reset the machine
 #   kvmsev.action=wait       stay up and do nothing
 #   kvmsev.action=shell      a shell on the console; the machine ends with it
+#   kvmsev.action=devices    use every virtio device there is, say what came of it, and end the machine:
+#                            kvmsev.disk-mib=N MiB of random bytes are written to vda, synced and read back (default 64)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 readonly META_PACKAGE=linux-image-cloud-amd64
 # A change here makes old caches unusable, so give it a new number.
-readonly KERNEL_FORMAT=1 IMAGE_FORMAT=1
+readonly KERNEL_FORMAT=2 IMAGE_FORMAT=2
 # Loaded in the laboratory, with what they depend on.
-readonly LAB_MODULES=(kvm-amd virtio_pci virtio_console)
-# Kept beside the kernel, with what they depend on, for guests that want devices.
-readonly GUEST_MODULES=(virtio_mmio virtio_blk virtio_net virtio-rng)
+readonly LAB_MODULES=(kvm-amd virtio_pci virtio_console tun)
+# In the test guest's image, with what they depend on; loaded by the actions that use devices.
+readonly GUEST_MODULES=(virtio_mmio virtio_blk virtio_net virtio-rng vmw_vsock_virtio_transport)
 
 # --- packages -----------------------------------------------------------------------------------------------------
 
@@ -189,6 +191,16 @@ pack() {
     | cpio --quiet --null --create --format=newc --reproducible --owner=0:0) >"$2"
 }
 
+# install_modules KIND DIRECTORY: the modules of lab or guest, and the order in which they are loaded.
+install_modules() {
+  local kind=$1 directory=$2 module
+  mkdir -p "$directory"
+  while read -r module; do
+    install -m 644 -- "$CACHE_DIR/kernel/modules/$module" "$directory/$module"
+  done <"$CACHE_DIR/kernel/modules/$kind-order"
+  install -m 644 -- "$CACHE_DIR/kernel/modules/$kind-order" "$directory/order"
+}
+
 # build_image KIND DESTINATION: KIND is guest or lab.
 build_image() {
   local kind=$1 destination=$2 work root applet
@@ -210,11 +222,10 @@ build_image() {
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$root/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
     if [[ $kind == lab ]]; then
-      mkdir -p "$root"/{in,out,lab/modules,usr/local/bin}
-      while read -r module; do
-        install -m 644 -- "$CACHE_DIR/kernel/modules/$module" "$root/lab/modules/$module"
-      done <"$CACHE_DIR/kernel/modules/lab-order"
-      install -m 644 -- "$CACHE_DIR/kernel/modules/lab-order" "$root/lab/modules/order"
+      mkdir -p "$root"/{in,out,lab,usr/local/bin}
+      install_modules lab "$root/lab/modules"
+    else
+      install_modules guest "$root/modules"
     fi
   )
   pack "$root" "$work/image"
@@ -226,10 +237,7 @@ image_path() {
   local kind=$1 key
   key=$({
     printf '%s %s\n' "$IMAGE_FORMAT" "$kind"
-    cat -- "$CACHE_DIR/busybox" "$REPO_ROOT/scripts/$kind/init"
-    if [[ $kind == lab ]]; then
-      cat -- "$CACHE_DIR/kernel/stamp"
-    fi
+    cat -- "$CACHE_DIR/busybox" "$REPO_ROOT/scripts/$kind/init" "$CACHE_DIR/kernel/stamp"
   } | sha256sum)
   printf '%s/images/%s-%s.cpio\n' "$CACHE_DIR" "$kind" "${key:0:16}"
 }

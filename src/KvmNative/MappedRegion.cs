@@ -196,6 +196,25 @@ public sealed unsafe class MappedRegion : SafeHandle
         return ref Unsafe.AsRef<T>((byte*)handle + offset);
     }
 
+    /// <summary>Adds a piece of the region to a list for <see cref="DiskFile"/>, if it lies inside.</summary>
+    /// <param name="list">The list; it has room for one more piece.</param>
+    /// <param name="offset">Bytes from the start.</param>
+    /// <param name="length">Bytes.</param>
+    /// <returns>Whether the piece lies inside the region; if not, the list is as it was.</returns>
+    /// <exception cref="ObjectDisposedException">The memory is unmapped.</exception>
+    public bool TryAppendTo(IoVectorList list, ulong offset, ulong length)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        if (!Contains(offset, length))
+        {
+            return false;
+        }
+
+        // SAFETY: offset + length <= _length, checked above without overflow; lifetime as in TryGetSpan.
+        list.Append((byte*)handle + offset, (nuint)length);
+        return true;
+    }
+
     /// <summary>Tells the kernel how a part of the region is used, or gives its pages back.</summary>
     /// <param name="offset">Bytes from the start; a multiple of the page size.</param>
     /// <param name="length">Bytes; rounded up to pages.</param>

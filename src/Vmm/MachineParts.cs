@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
@@ -24,6 +25,12 @@ internal sealed record MachineParts
 
     /// <summary>Memory-mapped I/O.</summary>
     public required IoBus Mmio { get; init; }
+
+    /// <summary>The virtio devices.</summary>
+    public required VirtioDeviceSet Virtio { get; init; }
+
+    /// <summary>What has ended a device's thread.</summary>
+    public required DeviceFailures DeviceFailures { get; init; }
 
     /// <summary>Owner of hypercalls.</summary>
     public required MapGpaRangeHandler MapGpaRange { get; init; }

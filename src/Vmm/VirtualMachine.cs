@@ -66,6 +66,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _parts.Events?.Lifecycle("start", $"mode {SevModeWords.WordFor(_parts.Mode)}");
         _parts.ConsoleOutput.Start();
         _parts.ConsoleInput?.Start();
+        _parts.Virtio.Start();
         foreach (VcpuThread thread in _threads)
         {
             thread.Start();
@@ -113,6 +114,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
         UnknownMsrs = _parts.Msrs.UnknownMsrs,
         Map = _regions.Snapshot(),
+        Devices = _parts.Virtio.Describe(),
         MigrationReady = _parts.MigrationControl.IsReady,
         WasMigrationReady = _parts.MigrationControl.WasReported,
         PeakRssBytes = ResidentMemory.MeasurePeakBesideGuest(_parts.Memory),
@@ -160,7 +162,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         Reason = GetReason(),
         GuestCode = _stop.GuestCode,
         CrashReport = _crashReport,
-        Failure = _failure ?? _parts.Events?.Failure,
+        Failure = _failure ?? _parts.DeviceFailures.First ?? _parts.Events?.Failure,
         ConsoleFailure = _parts.ConsoleOutput.Failure,
         EndedTimestamp = ended,
         FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,

@@ -7,6 +7,7 @@ using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Devices.Firmware;
+using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Host;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -81,6 +82,19 @@ public static class VirtualMachineBuilder
             ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
             : null;
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
+
+        // Devices that reach memory come after the map that says what they may reach.
+        var mmio = new IoBus();
+        var failures = new DeviceFailures(stop, log);
+        VirtioDeviceSet virtio = owned.Add(VirtioDeviceSet.Attach(
+            config,
+            DevicePlan.Create(config),
+            vm,
+            memory,
+            config.Sev.Mode == SevMode.None ? null : tracker,
+            mmio,
+            guestLog,
+            failures.Report));
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
@@ -89,6 +103,7 @@ public static class VirtualMachineBuilder
         IReadOnlyList<InitialRegisters> registers = firmware is null
             ? ResetState.ForDirectBoot(image.Registers, config.VcpuCount, signature)
             : ResetState.ForFirmware(firmware, config.VcpuCount, signature, hasProtectedState: HasProtectedState(config));
+        WarnOfDevicesWithoutSharing(config, features, log);
         List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, features, registers, sev, owned);
 
         // The launch seals what has been loaded and set above; nothing may write to the guest from here on. It may wait for the owner.
@@ -113,7 +128,10 @@ public static class VirtualMachineBuilder
             Vcpus = [.. vcpus],
             Memory = memory,
             Ports = ports,
-            Mmio = new IoBus(),
+            Mmio = mmio,
+            Virtio = virtio,
+            DeviceFailures = failures,
+            RegionSources = [virtio.GetQueueLabels],
             MapGpaRange = mapGpaRange,
             Msrs = new MsrHandler(
                 config.Sev.Mode,
@@ -344,6 +362,15 @@ public static class VirtualMachineBuilder
         }
 
         return features & ~config.HiddenKvmFeatures;
+    }
+
+    /// <summary>Only what the guest reports as shared is touched; one that cannot report gets nothing done.</summary>
+    private static void WarnOfDevicesWithoutSharing(VmConfig config, uint features, ILogger log)
+    {
+        if (DevicePlan.Create(config).VirtioDevices.Count > 0 && config.Sev.Mode != SevMode.None && !IsAllowed(config, features, KvmFeature.HcMapGpaRange))
+        {
+            log.Warning("The guest is not offered the hypercall by which it shares pages: its virtio devices will refuse all its memory");
+        }
     }
 
     /// <summary>Whether the monitor answers a feature: it is offered, or the guest is not held to what is offered.</summary>

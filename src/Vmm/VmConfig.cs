@@ -37,6 +37,15 @@ public sealed record VmConfig
     /// <summary>Whether KVM itself refuses what the KVM CPUID leaf does not offer (KVM_CAP_ENFORCE_PV_FEATURE_CPUID).</summary>
     public bool EnforcePvFeatures { get; init; } = true;
 
+    /// <summary>The guest's disks, in the order in which it finds them.</summary>
+    public IReadOnlyList<DiskConfig> Disks { get; init; } = [];
+
+    /// <summary>The guest's network cards, in the order in which it finds them.</summary>
+    public IReadOnlyList<NetConfig> NetworkCards { get; init; } = [];
+
+    /// <summary>Whether the guest has an entropy source.</summary>
+    public bool HasRng { get; init; }
+
     /// <summary>Port of the debug-exit device, or null for none. A byte v written there ends the machine with guest code v.</summary>
     public ushort? DebugExitPort { get; init; }
 

@@ -1,3 +1,4 @@
+using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
 
@@ -54,6 +55,9 @@ public sealed record VmResult
 
     /// <summary>Accesses to MSRs that neither KVM nor the monitor knows.</summary>
     public IReadOnlyList<UnknownMsrCount> UnknownMsrs { get; init; } = [];
+
+    /// <summary>What each virtio device has done and refused.</summary>
+    public IReadOnlyList<VirtioDeviceReport> Devices { get; init; } = [];
 
     /// <summary>Which page was private and which shared at the end; null when the guest never started.</summary>
     public SharedRegionMap? Map { get; init; }

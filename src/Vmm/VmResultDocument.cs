@@ -1,3 +1,5 @@
+using KvmSevVmm.Vmm.Devices.Virtio;
+
 namespace KvmSevVmm.Vmm;
 
 /// <summary>The JSON of a result, schema <c>kvmsev.result/1</c>; the order of the properties is the order in the file.</summary>
@@ -15,6 +17,7 @@ internal sealed record VmResultDocument(
     VmResultDocument.UnclaimedPart Unclaimed,
     IReadOnlyList<VmResultDocument.MsrPart> UnknownMsrs,
     VmResultDocument.MapPart? Map,
+    IReadOnlyList<VirtioDeviceReport> Devices,
     bool MigrationReady,
     bool WasMigrationReady,
     ulong? PeakRssBytes,

@@ -48,6 +48,7 @@ public static class VmResultWriter
         result.Map is SharedRegionMap map
             ? new VmResultDocument.MapPart(map.Generation, map.Totals.PrivatePages, map.Totals.SharedPages, map.Totals.UnreportedPages)
             : null,
+        result.Devices,
         result.MigrationReady,
         result.WasMigrationReady,
         result.PeakRssBytes,

@@ -98,6 +98,20 @@ internal sealed class RunOptions : CommonOptions
     [Option("no-enforce-pv-features", HelpText = "Let the guest use KVM features that its CPUID does not offer.")]
     public bool NoEnforcePvFeatures { get; set; }
 
+    /// <summary>The guest's disks.</summary>
+    [Option("disk", MetaValue = "DISK",
+        HelpText = "A disk, repeatable: an image or block device, PATH or path=PATH, then ,readonly=on ,queues=N.")]
+    public IEnumerable<string> Disk { get; set; } = [];
+
+    /// <summary>The guest's network cards.</summary>
+    [Option("net", MetaValue = "NET",
+        HelpText = "A network card, repeatable: tap=NAME, or socket=PATH of passt and its like; then ,mac=XX:XX:XX:XX:XX:XX.")]
+    public IEnumerable<string> Net { get; set; } = [];
+
+    /// <summary>Whether there is an entropy source.</summary>
+    [Option("rng", HelpText = "Give the guest an entropy source, which the host's kernel feeds.")]
+    public bool Rng { get; set; }
+
     /// <summary>The debug-exit port.</summary>
     [Option("debug-exit", MetaValue = "PORT",
         HelpText = "I/O port that ends the run: a byte V written there is exit code (V << 1 | 1) & 0xff.")]
@@ -190,6 +204,9 @@ internal sealed class RunOptions : CommonOptions
                 "--unknown-msrs", UnknownMsrs, ("gp", UnknownMsrPolicy.GeneralProtection), ("ignore", UnknownMsrPolicy.Ignore)),
             HiddenKvmFeatures = HideKvmFeature is string names ? KvmFeatureValue.Parse("--hide-kvm-feature", names) : 0,
             EnforcePvFeatures = !NoEnforcePvFeatures,
+            Disks = [.. Disk.Select(DiskValue.Parse)],
+            NetworkCards = [.. Net.Select(NetValue.Parse)],
+            HasRng = Rng,
             DebugExitPort = DebugExit is string port ? (ushort)NumberValue.Parse("--debug-exit", port, 0, ushort.MaxValue) : null,
             Until = ParseUntil(),
             Timeout = Timeout is string time ? DurationValue.Parse("--timeout", time) : null,
@@ -310,6 +327,7 @@ internal sealed class RunOptions : CommonOptions
             ("--sev id-block", sev.IdBlockPath),
             ("--sev id-auth", sev.IdAuthenticationPath),
             ("--sev host-data", sev.HostDataPath),
+            .. Disk.Select(static disk => ("--disk", (string?)DiskValue.Parse(disk).Path)),
         ];
         (string Option, string? Path)[] outputs =
         [

@@ -21,6 +21,7 @@ internal sealed record RunPlan(
     string? Until,
     double? TimeoutSeconds,
     RunPlan.SerialPart Serial,
+    RunPlan.DevicePart Devices,
     RunPlan.OutputPart Outputs,
     string Kvm)
 {
@@ -48,6 +49,10 @@ internal sealed record RunPlan(
         config.Until,
         config.Timeout?.TotalSeconds,
         new SerialPart(serial.Kind.ToString().ToLowerInvariant(), serial.Path),
+        new DevicePart(
+            [.. config.Disks.Select(static disk => new DiskPart(disk.Path, disk.IsReadOnly, disk.QueueCount))],
+            [.. config.NetworkCards.Select(static card => new NetPart(card.Tap, card.SocketPath))],
+            config.HasRng),
         new OutputPart(options.MapOut, options.EventLog, options.Result, options.LogFile),
         config.KvmPath);
 
@@ -114,6 +119,15 @@ internal sealed record RunPlan(
 
     /// <summary>The first serial port.</summary>
     internal sealed record SerialPart(string Target, string? Path);
+
+    /// <summary>The virtio devices.</summary>
+    internal sealed record DevicePart(IReadOnlyList<DiskPart> Disks, IReadOnlyList<NetPart> Net, bool Rng);
+
+    /// <summary>One disk.</summary>
+    internal sealed record DiskPart(string Path, bool ReadOnly, int Queues);
+
+    /// <summary>One network card.</summary>
+    internal sealed record NetPart(string? Tap, string? Socket);
 
     /// <summary>Files that will be written.</summary>
     internal sealed record OutputPart(string? Map, string? EventLog, string? Result, string? Log);

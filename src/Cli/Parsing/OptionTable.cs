@@ -17,8 +17,8 @@ internal sealed class OptionTable
             if (property.GetCustomAttribute<OptionAttribute>() is OptionAttribute option)
             {
                 bool takesValue = property.PropertyType != typeof(bool) && !option.FlagCounter;
-                bool mayRepeat = option.FlagCounter || property.PropertyType == typeof(IEnumerable<string>);
-                Entry entry = new(option.LongName, takesValue, mayRepeat);
+                bool isRepeatable = option.FlagCounter || property.PropertyType == typeof(IEnumerable<string>);
+                Entry entry = new(option.LongName, takesValue, isRepeatable);
                 _long.Add(option.LongName, entry);
                 if (option.ShortName.Length == 1)
                 {

@@ -110,6 +110,9 @@ public enum Errno
     /// <summary>Value too large.</summary>
     EOVERFLOW = 75,
 
+    /// <summary>The descriptor is in a bad state; from a tap interface: it is gone.</summary>
+    EBADFD = 77,
+
     /// <summary>Not supported.</summary>
     EOPNOTSUPP = 95,
 

@@ -60,6 +60,30 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
     internal static partial nint WriteRaw(int fd, void* buffer, nuint count);
 
+    /// <summary>preadv(2): reads at a position into several pieces of memory.</summary>
+    [LibraryImport(Library, EntryPoint = "preadv", SetLastError = true)]
+    internal static partial nint ReadVector(SafeHandle fd, IoVector* pieces, int count, long offset);
+
+    /// <summary>pwritev(2): writes at a position out of several pieces of memory.</summary>
+    [LibraryImport(Library, EntryPoint = "pwritev", SetLastError = true)]
+    internal static partial nint WriteVector(SafeHandle fd, IoVector* pieces, int count, long offset);
+
+    /// <summary>fdatasync(2).</summary>
+    [LibraryImport(Library, EntryPoint = "fdatasync", SetLastError = true)]
+    internal static partial int SyncData(SafeHandle fd);
+
+    /// <summary>flock(2).</summary>
+    [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
+    internal static partial int Lock(SafeHandle fd, int operation);
+
+    /// <summary>lseek(2).</summary>
+    [LibraryImport(Library, EntryPoint = "lseek", SetLastError = true)]
+    internal static partial long Seek(SafeHandle fd, long offset, int origin);
+
+    /// <summary>getrandom(2).</summary>
+    [LibraryImport(Library, EntryPoint = "getrandom", SetLastError = true)]
+    internal static partial nint GetRandom(void* buffer, nuint length, uint flags);
+
     /// <summary>epoll_create1(2).</summary>
     [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
     internal static partial int EpollCreate(int flags);

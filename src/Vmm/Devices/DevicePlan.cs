@@ -1,4 +1,6 @@
+using System.Globalization;
 using KvmSevVmm.Vmm.Acpi;
+using KvmSevVmm.Vmm.Devices.Virtio;
 
 namespace KvmSevVmm.Vmm.Devices;
 
@@ -9,13 +11,17 @@ namespace KvmSevVmm.Vmm.Devices;
 /// </remarks>
 public sealed class DevicePlan
 {
-    private DevicePlan(IReadOnlyList<AcpiDevice> acpiDevices)
+    private DevicePlan(IReadOnlyList<AcpiDevice> acpiDevices, IReadOnlyList<VirtioPlacement> virtioDevices)
     {
         AcpiDevices = acpiDevices;
+        VirtioDevices = virtioDevices;
     }
 
     /// <summary>Every device that the guest finds through ACPI, in the order of the DSDT.</summary>
     public IReadOnlyList<AcpiDevice> AcpiDevices { get; }
+
+    /// <summary>The virtio devices: disks, network cards, the entropy source.</summary>
+    public IReadOnlyList<VirtioPlacement> VirtioDevices { get; }
 
     /// <summary>Plans a machine's devices.</summary>
     /// <param name="config">The machine.</param>
@@ -24,6 +30,33 @@ public sealed class DevicePlan
     {
         ArgumentNullException.ThrowIfNull(config);
         List<AcpiDevice> devices = [.. PlatformDevices.All];
-        return new DevicePlan(devices);
+        List<VirtioPlacement> virtio = [];
+        var space = new DeviceSpace();
+        foreach (string name in NamesOfVirtioDevices(config))
+        {
+            var place = new VirtioPlacement(name, space.AllocateWindow(VirtioMmioTransport.WindowLength), space.AllocateGsi());
+            devices.Add(place.Describe(virtio.Count));
+            virtio.Add(place);
+        }
+
+        return new DevicePlan(devices, virtio);
+    }
+
+    private static IEnumerable<string> NamesOfVirtioDevices(VmConfig config)
+    {
+        for (int i = 0; i < config.Disks.Count; i++)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"disk{i}");
+        }
+
+        for (int i = 0; i < config.NetworkCards.Count; i++)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"net{i}");
+        }
+
+        if (config.HasRng)
+        {
+            yield return "rng";
+        }
     }
 }

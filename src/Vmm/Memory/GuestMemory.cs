@@ -202,6 +202,13 @@ public sealed class GuestMemory : IDisposable
         return ref region.Mapping.GetReference<T>(offset);
     }
 
+    /// <summary>Adds a piece of RAM to a list of pieces for a disk, if all of it is RAM and in one range.</summary>
+    /// <param name="list">The list; it has room for one more piece.</param>
+    /// <param name="gpa">First address; a guest may have chosen it.</param>
+    /// <param name="length">Bytes.</param>
+    public bool TryAppendTo(IoVectorList list, Gpa gpa, ulong length) =>
+        TryFind(gpa, length, out GuestRegion? region, out ulong offset) && region.Mapping.TryAppendTo(list, offset, length);
+
     /// <summary>Fills RAM with zeros. A page that is zero already is only read, so that untouched RAM costs the host no memory.</summary>
     /// <param name="range">Guest addresses in one RAM range.</param>
     /// <exception cref="ArgumentOutOfRangeException">Some of it is not RAM.</exception>

@@ -60,16 +60,38 @@ internal sealed class ConversionJournal
             ulong generation = first + (ulong)i;
             int age = (int)(Generation - generation) + 1;
             ref readonly Entry entry = ref _ring[_next >= age ? _next - age : _next - age + _ring.Length];
-            records[i] = new ConversionRecord(
-                generation,
-                Stopwatch.GetElapsedTime(_startTimestamp, entry.Timestamp),
-                (short)(entry.Packed >> 48),
-                new GpaRange(new Gpa((entry.Packed & ((1UL << 40) - 1)) << GuestPage.Shift), entry.PageCount << GuestPage.Shift),
-                (PageState)((entry.Packed >> 40) & 0xff));
+            records[i] = ToRecord(entry, generation);
         }
 
         return new JournalBatch(count, first - (sinceGeneration + 1));
     }
+
+    /// <summary>Finds the latest call that named a frame, among those that are remembered.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="record">The call, when the result is true.</param>
+    public bool TryFindLatest(ulong frame, out ConversionRecord record)
+    {
+        int known = (int)Math.Min(Generation, (ulong)_ring.Length);
+        for (int age = 1; age <= known; age++)
+        {
+            ref readonly Entry entry = ref _ring[_next >= age ? _next - age : _next - age + _ring.Length];
+            if (frame - (entry.Packed & ((1UL << 40) - 1)) < entry.PageCount)
+            {
+                record = ToRecord(entry, Generation - (ulong)age + 1);
+                return true;
+            }
+        }
+
+        record = default;
+        return false;
+    }
+
+    private ConversionRecord ToRecord(in Entry entry, ulong generation) => new(
+        generation,
+        Stopwatch.GetElapsedTime(_startTimestamp, entry.Timestamp),
+        (short)(entry.Packed >> 48),
+        new GpaRange(new Gpa((entry.Packed & ((1UL << 40) - 1)) << GuestPage.Shift), entry.PageCount << GuestPage.Shift),
+        (PageState)((entry.Packed >> 40) & 0xff));
 
     /// <summary>One call. <c>Packed</c>: first frame in bits 39:0, state in 47:40, vCPU in 63:48.</summary>
     private readonly record struct Entry(ulong Packed, ulong PageCount, long Timestamp);

@@ -79,6 +79,49 @@ internal sealed class PageStateTree
         return FrozenPageStates.StateInLeaf(_pool.Leaf(entry), Index(frame, 0));
     }
 
+    /// <summary>Finds the first frame of a range that is not in a state.</summary>
+    /// <param name="first">First frame.</param>
+    /// <param name="last">Last frame, inclusive, below 2^40.</param>
+    /// <param name="state">The state.</param>
+    /// <returns>The frame; <paramref name="last"/> + 1 when all are in the state.</returns>
+    public ulong FindOther(ulong first, ulong last, PageState state)
+    {
+        ulong frame = first;
+        while (frame <= last)
+        {
+            int shift = RootShift;
+            int entry = _pool.Entry(Root, Index(frame, shift));
+            while (entry >= 0 && shift > LeafShift)
+            {
+                shift -= PageStatePool.FanoutBits;
+                entry = _pool.Entry(entry, Index(frame, shift));
+            }
+
+            if (entry < 0)
+            {
+                if ((PageState)~entry != state)
+                {
+                    return frame;
+                }
+
+                frame = ((frame >> shift) + 1) << shift;
+                continue;
+            }
+
+            // A leaf is never uniform, so at most the two at the edges are looked at in full: all others end the search.
+            ReadOnlySpan<ulong> leaf = _pool.Leaf(entry);
+            for (ulong end = Math.Min(last, frame | (PageStatePool.Fanout - 1)); frame <= end; frame++)
+            {
+                if (FrozenPageStates.StateInLeaf(leaf, Index(frame, 0)) != state)
+                {
+                    return frame;
+                }
+            }
+        }
+
+        return last + 1;
+    }
+
     /// <summary>The states as they are now, for ever. Constant time.</summary>
     public FrozenPageStates Freeze()
     {

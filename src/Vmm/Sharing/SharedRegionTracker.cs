@@ -25,6 +25,7 @@ public sealed class SharedRegionTracker
     private readonly SharedRegionMapInfo _info;
     private readonly TimeProvider _clock;
     private bool _migrationReady;
+    private ulong _generation;
 
     /// <summary>Makes a tracker in which all of RAM is unreported.</summary>
     /// <param name="ram">The guest's RAM: page-aligned ranges below 2^52 in any order, without overlap. Ranges that touch count as
@@ -55,17 +56,11 @@ public sealed class SharedRegionTracker
     /// <summary>The guest's RAM, sorted, with a hole between any two ranges.</summary>
     public IReadOnlyList<GpaRange> Ram => _ram.Ranges;
 
-    /// <summary>Accepted calls so far. It counts calls, not changes: one that repeats what is known counts too.</summary>
-    public ulong Generation
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _journal.Generation;
-            }
-        }
-    }
+    /// <summary>
+    /// Accepted calls so far. It counts calls, not changes: one that repeats what is known counts too. Takes no lock: who finds it
+    /// unchanged may go on with what was found out before.
+    /// </summary>
+    public ulong Generation => Volatile.Read(ref _generation);
 
     /// <summary>Pages of RAM by state.</summary>
     public PageTotals Totals
@@ -154,7 +149,9 @@ public sealed class SharedRegionTracker
         lock (_lock)
         {
             _tree.Set(first, first + count - 1, state);
-            return _journal.Append(first, count, state, vcpu, timestamp);
+            ulong generation = _journal.Append(first, count, state, vcpu, timestamp);
+            Volatile.Write(ref _generation, generation);
+            return generation;
         }
     }
 
@@ -170,6 +167,42 @@ public sealed class SharedRegionTracker
         lock (_lock)
         {
             return _tree.Get(frame);
+        }
+    }
+
+    /// <summary>Whether every page that a range touches is shared.</summary>
+    /// <param name="range">Bytes of RAM, at any alignment; not empty.</param>
+    /// <param name="first">The first page that is not shared, when the result is false.</param>
+    /// <param name="state">Its state.</param>
+    public bool IsShared(GpaRange range, out Gpa first, out PageState state)
+    {
+        ulong frame = range.Start.Value >> GuestPage.Shift;
+        ulong last = (range.End.Value - 1) >> GuestPage.Shift;
+        lock (_lock)
+        {
+            ulong other = _tree.FindOther(frame, last, PageState.Shared);
+            if (other > last)
+            {
+                first = default;
+                state = PageState.Shared;
+                return true;
+            }
+
+            first = new Gpa(other << GuestPage.Shift);
+            state = _tree.Get(other);
+            return false;
+        }
+    }
+
+    /// <summary>Finds the latest call that named a page. It walks the journal under the lock: for messages, not for each access.</summary>
+    /// <param name="gpa">The page.</param>
+    /// <param name="record">The call, when the result is true.</param>
+    /// <returns>False when no call named it, or the journal has forgotten it.</returns>
+    public bool TryFindLatest(Gpa gpa, out ConversionRecord record)
+    {
+        lock (_lock)
+        {
+            return _journal.TryFindLatest(gpa.Value >> GuestPage.Shift, out record);
         }
     }
 
