@@ -2,6 +2,7 @@ using Iced.Intel;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.TestSupport;
+using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -27,14 +28,15 @@ public sealed class LaunchTranscriptTests
         bool isEs = kind == SevGuestKind.SevEs;
         using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(MemoryBytes, 48, isEs ? SevMode.SevEs : SevMode.Sev, 46));
         using KernelImage kernel = KernelImage.Parse(new MemoryImageSource("tiny", TinyKernel.Create(static (Assembler c) => c.hlt())));
-        LoadedImage image = LoadedImage.Load(kernel, initrd: null, string.Empty, memory);
+        LoadedImage image = LoadedImage.Load(kernel, initrd: null, string.Empty, memory, AcpiTables.Create(1, []));
         TranscribingSevKernel host = new(memory);
         using (KernelSevCommands commands = new(host, hasInit2))
         {
             commands.Initialize(kind);
             using SevLaunch run = new(
                 commands, new SevLaunchInput(kind, new LaunchStartRequest(new SevPolicy(isEs ? 5u : 1u), default, default)), Logger.None);
-            run.Run(memory, image.Measured, saveAreas: [], owner: null);
+            run.Measure(memory, new LaunchContent(image.Measured, [], default));
+            run.Finish();
         }
 
         // One vCPU: the save areas of all vCPUs are one command.
