@@ -42,7 +42,7 @@ public sealed class SecretArchiveTests
             Assert.Equal(0, cpio.ExitCode);
             Assert.Equal("secret", File.ReadAllText(Path.Combine(folder, "etc/keys/disk.key")));
             Assert.Equal(1000, new FileInfo(Path.Combine(folder, "etc/other")).Length);
-            Assert.Equal(UnixFileMode.UserRead, File.GetUnixFileMode(Path.Combine(folder, "etc/keys/disk.key")));
+            Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(Path.Combine(folder, "etc/keys/disk.key")) == UnixFileMode.UserRead);
         }
         finally
         {
