@@ -199,6 +199,8 @@ build_image() {
   (
     umask 022
     mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp}
+    # A launch secret that is an archive of kvmsev-secret/NAME finds its directory here.
+    [[ $kind != guest ]] || mkdir -p "$root/kvmsev-secret"
     chmod 1777 "$root/tmp"
     install -m 755 -- "$CACHE_DIR/busybox" "$root/bin/busybox"
     for applet in $("$CACHE_DIR/busybox" --list); do

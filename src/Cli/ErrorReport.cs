@@ -5,6 +5,7 @@ using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Control;
 
 namespace KvmSevVmm.Cli;
 
@@ -22,6 +23,7 @@ internal sealed record ErrorReport(int ExitCode, string? Message, string? Hint)
         InvalidInputException input => new(Cli.ExitCode.BadInput, input.Message, null),
         SevFormatException blob => new(Cli.ExitCode.BadInput, blob.Message, null),
         SevCommandFailedException refused => new(ExitCodeFor(refused), WithoutHint(refused.Message, refused.Hint), refused.Hint),
+        QmpException refused => new(Cli.ExitCode.Failure, $"the machine refuses: {refused.Message}", null),
         KvmException kvm => new(ExitCodeFor(kvm.Errno), WithoutHint(kvm.Message, kvm.Hint), kvm.Hint),
         CryptoUnavailableException crypto => new(Cli.ExitCode.HostLacks, WithoutHint(crypto.Message, crypto.Hint), crypto.Hint),
         PlatformNotSupportedException => new(Cli.ExitCode.HostLacks, error.Message, null),

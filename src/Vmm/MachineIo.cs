@@ -1,4 +1,5 @@
 using KvmSevVmm.Vmm.Console;
+using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm;
 
@@ -8,4 +9,11 @@ namespace KvmSevVmm.Vmm;
 /// <param name="Messages">Takes the words for the person at the terminal (Ctrl-A H), never the guest's bytes.</param>
 /// <param name="EventLog">Takes the event log as JSON lines, or null for none. The machine closes it.</param>
 /// <param name="StartTimestamp">Stopwatch time stamp that the event log counts from.</param>
-public sealed record MachineIo(Stream Output, IConsoleSource? Input, TextWriter Messages, Stream? EventLog, long StartTimestamp);
+public sealed record MachineIo(Stream Output, IConsoleSource? Input, TextWriter Messages, Stream? EventLog, long StartTimestamp)
+{
+    /// <summary>What ends the machine, for who may want to end it before it is built.</summary>
+    public required StopSignal Stop { get; init; }
+
+    /// <summary>Who looks at the launch.</summary>
+    public LaunchWatcher Launch { get; init; } = LaunchWatcher.None;
+}

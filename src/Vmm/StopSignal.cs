@@ -6,6 +6,7 @@ namespace KvmSevVmm.Vmm;
 public sealed class StopSignal : IMachineControl, IDisposable
 {
     private readonly ManualResetEventSlim _requested = new();
+    private readonly CancellationTokenSource _token = new();
     private readonly Lock _lock = new();
     private StopReason _reason;
     private int _guestCode;
@@ -34,6 +35,9 @@ public sealed class StopSignal : IMachineControl, IDisposable
         }
     }
 
+    /// <summary>Cancelled by the first request: for who waits for something else beside it.</summary>
+    public CancellationToken Token => _token.Token;
+
     /// <inheritdoc/>
     public void RequestStop(StopReason reason, int guestCode = 0)
     {
@@ -47,6 +51,7 @@ public sealed class StopSignal : IMachineControl, IDisposable
         }
 
         _requested.Set();
+        _token.Cancel();
     }
 
     /// <summary>Waits for a request.</summary>
@@ -55,5 +60,9 @@ public sealed class StopSignal : IMachineControl, IDisposable
     public bool Wait(TimeSpan timeout) => _requested.Wait(timeout);
 
     /// <inheritdoc/>
-    public void Dispose() => _requested.Dispose();
+    public void Dispose()
+    {
+        _requested.Dispose();
+        _token.Dispose();
+    }
 }

@@ -59,7 +59,7 @@ public static class VirtualMachineBuilder
         PrivateMemory? privateMemory = RegisterMemory(config, vm, memory, owned);
         AcpiTables acpi = AcpiTables.Create(config);
         LoadedImage image = firmware is null ? LoadedImage.Load(config.Boot, acpi, memory) : LoadedImage.LoadFirmware(firmware, memory);
-        var stop = owned.Add(new StopSignal());
+        StopSignal stop = io.Stop;
         ConsoleMatcher? matcher = config.Until is { } pattern
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
@@ -84,11 +84,11 @@ public static class VirtualMachineBuilder
             : ResetState.ForFirmware(firmware, config.VcpuCount, signature, hasProtectedState: HasProtectedState(config));
         List<KvmVcpu> vcpus = CreateVcpus(config, vm, supported, features, registers, sev, owned);
 
-        // The launch seals what has been loaded and set above; nothing may write to the guest from here on.
+        // The launch seals what has been loaded and set above; nothing may write to the guest from here on. It may wait for the owner.
         SnpLaunchResult? snpLaunch = sev is { IsSnp: true }
             ? sev.RunSnp(memory, firmware!, CreateCpuid(config, supported, features, sev, 0), registers)
             : null;
-        SevLaunchResult? launch = sev is { IsSnp: false } ? sev.Run(memory, image, registers) : null;
+        SevLaunchResult? launch = sev is { IsSnp: false } ? sev.Run(memory, image, registers, signature, io.Launch) : null;
         var mapGpaRange = new MapGpaRangeHandler(
             config.HypercallAbi,
             privateMemory is not null || IsAllowed(config, features, KvmFeature.HcMapGpaRange),

@@ -49,6 +49,12 @@ public sealed record VmConfig
     /// <summary>Whether to end when the guest is launched and measured: it never runs.</summary>
     public bool IsLaunchOnly { get; init; }
 
+    /// <summary>Whether the launch waits for the guest's owner when it is measured. Needs <see cref="ApiSocketPath"/>.</summary>
+    public bool WaitsForOwner { get; init; }
+
+    /// <summary>Path of the control socket, or null for none.</summary>
+    public string? ApiSocketPath { get; init; }
+
     /// <summary>The KVM device.</summary>
     public string KvmPath { get; init; } = "/dev/kvm";
 }
@@ -58,7 +64,11 @@ public sealed record VmConfig
 /// <param name="InitramfsPath">Initial RAM disk, or null.</param>
 /// <param name="CommandLine">The kernel's command line, without a final NUL.</param>
 /// <param name="FirmwarePath">Firmware that the guest starts with and that is handed the others; null to enter the kernel directly.</param>
-public sealed record BootConfig(string? KernelPath, string? InitramfsPath, string CommandLine, string? FirmwarePath = null);
+public sealed record BootConfig(string? KernelPath, string? InitramfsPath, string CommandLine, string? FirmwarePath = null)
+{
+    /// <summary>Whether the initial RAM disk ends with a page that a launch secret may replace; without firmware only.</summary>
+    public bool HasSecretPage { get; init; }
+}
 
 /// <summary>Memory encryption of the guest.</summary>
 public sealed record SevConfig

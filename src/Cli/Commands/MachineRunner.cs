@@ -1,23 +1,57 @@
 using System.Diagnostics;
+using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Vmm;
+using KvmSevVmm.Vmm.Control;
+using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Cli.Commands;
 
-/// <summary>Runs guests on a real machine: the builder, the machine, and the translation of its outcome.</summary>
+/// <summary>Runs guests on a real machine: the control socket, the builder, the machine, and the translation of its outcome.</summary>
 internal sealed class MachineRunner : IMachineRunner
 {
     /// <inheritdoc/>
     public VmResult Run(VmConfig config, RunOutputs outputs)
     {
         TimeSpan start = Stopwatch.GetElapsedTime(outputs.StartTimestamp);
-        using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
-        var io = new MachineIo(outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp);
-        using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
-        outputs.Stop.Attach(machine);
+        using StopSignal stop = new();
+        outputs.Stop.Attach(stop);
         try
         {
+            using ControlledMachine control = new(stop)
+            {
+                Mode = config.Sev.Mode,
+                WaitsForOwner = config.WaitsForOwner,
+                Patience = config.Timeout,
+                Announce = launch => AnnounceWaiting(launch, config.ApiSocketPath),
+            };
+            using ControlServer? server = config.ApiSocketPath is string path
+                ? ControlServer.Start(path, control, outputs.Log)
+                : null;
+            return Run(config, outputs, control, stop, start);
+        }
+        finally
+        {
+            outputs.Stop.Detach();
+        }
+    }
+
+    private static VmResult Run(VmConfig config, RunOutputs outputs, ControlledMachine control, StopSignal stop, TimeSpan start)
+    {
+        using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
+        var io = new MachineIo(
+            outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp)
+        {
+            Stop = stop,
+            Launch = new LaunchWatcher(outputs.TakeBundle, control),
+        };
+        try
+        {
+            using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
+            using IDisposable? rawTerminal = outputs.EnterRawTerminal?.Invoke();
+            control.State = VmState.Running;
             MachineOutcome outcome = machine.Run();
+            control.State = VmState.Shutdown;
             if (outputs.Serial.Kind == SerialKind.File && outcome.ConsoleFailure is { } failure)
             {
                 // A file that the user asked for is not whole; a reader of stdout that has gone is that reader's business.
@@ -34,11 +68,32 @@ internal sealed class MachineRunner : IMachineRunner
                 End = Stopwatch.GetElapsedTime(outputs.StartTimestamp, outcome.EndedTimestamp),
             });
         }
-        finally
+        catch (LaunchStoppedException stopped)
         {
-            outputs.Stop.Detach();
+            // Taken down already: the guest never ran, and that is no failure.
+            return new VmResult
+            {
+                Mode = config.Sev.Mode,
+                CBitPosition = config.Sev.CBitPosition,
+                Reason = stopped.Reason,
+                Detail = "while the launch waited for the guest's owner",
+                Times = new VmTimes
+                {
+                    StartedAt = outputs.StartedAt,
+                    Start = start,
+                    End = Stopwatch.GetElapsedTime(outputs.StartTimestamp),
+                },
+                GuestMemoryBytes = config.MemoryBytes,
+                LaunchMeasurement = control.Launch?.Result.Measurement.Bytes.ToArray(),
+                LaunchDigest = control.Launch?.Result.LaunchDigest,
+            };
         }
     }
+
+    // The owner's side is a person or a script that reads stderr; --quiet does not silence what somebody must act on.
+    private static void AnnounceWaiting(MeasuredLaunch launch, string? socket) => System.Console.Error.WriteLine(
+        $"kvmsev: {(launch.IsSimulated ? "simulated " : string.Empty)}launch measurement {launch.Result.Measurement}; "
+        + $"waiting for the owner at {OneLine.Clean(socket ?? "no socket")}");
 
     private static TimeSpan? Since(RunOutputs outputs, long timestamp) =>
         timestamp == 0 ? null : Stopwatch.GetElapsedTime(outputs.StartTimestamp, timestamp);

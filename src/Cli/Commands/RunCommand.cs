@@ -25,11 +25,17 @@ internal static class RunCommand
 
         --sev simulated lets a C-bit alias stand in for SEV hardware: the guest kernel
         behaves as a SEV guest, but nothing is encrypted and nothing is confidential.
+        Its launch is that of hardware, over a software model of AMD's firmware.
 
-        Exit codes: 0 powered off, or --until matched; 32 reset; 33 crash; 34 panic;
-        36 --timeout; 37 SEV termination; (V << 1 | 1) & 0xff for V at --debug-exit;
-        64 usage; 65 bad input; 66 no such file; 69 the host lacks a feature; 70 bug;
-        74 I/O error; 77 permission denied; 130 SIGINT; 143 SIGTERM or SIGHUP.
+        With --wait-for-owner the launch stops when it is measured: the measurement is
+        printed, and the guest's owner may send a secret through the control socket
+        ('kvmsev secret inject') and lets the guest run. --timeout bounds the wait too.
+
+        Exit codes: 0 powered off, --until matched, --launch-only done, or QMP quit;
+        32 reset; 33 crash; 34 panic; 36 --timeout; 37 SEV termination;
+        (V << 1 | 1) & 0xff for V at --debug-exit; 64 usage; 65 bad input;
+        66 no such file; 69 the host lacks a feature; 70 bug; 74 I/O error;
+        77 permission denied; 130 SIGINT; 143 SIGTERM or SIGHUP.
         """,
         [
             new VerbExample(
@@ -41,6 +47,11 @@ internal static class RunCommand
                 "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0 panic=-1",
                 "--memory", "1G", "--sev", "simulated,cbitpos=39", "--until", "login:", "--timeout", "120s",
                 "--event-log", "events.jsonl", "--result", "result.json", "--serial", "file=console.log"),
+            new VerbExample(
+                "Let the guest's owner see the measurement and send a secret first:",
+                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0", "--secret-page",
+                "--sev", "simulated,dh-cert-file=godh.b64,session-file=session.b64,model=m",
+                "--api-socket", "guest.sock", "--wait-for-owner", "--launch-bundle", "launch.json"),
             new VerbExample(
                 "See what would be run, without running it:",
                 "run", "--kernel", "vmlinuz", "--sev", "simulated", "--dry-run"),
@@ -113,9 +124,16 @@ internal static class RunCommand
         try
         {
             IMachineRunner runner = context.MachineRunner ?? throw new InvalidOperationException("this build of kvmsev has no machine.");
-            using IDisposable? rawTerminal = serial.Kind == SerialKind.Tty ? context.EnterRawTerminal() : null;
+            bool isTerminal = serial.Kind == SerialKind.Tty;
+            using IDisposable? rawTerminal = isTerminal && !config.WaitsForOwner ? context.EnterRawTerminal() : null;
             RunOutputs outputs = new(
-                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log);
+                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log)
+            {
+                TakeBundle = files.LaunchBundle is OutputFile file
+                    ? bundle => file.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))
+                    : null,
+                EnterRawTerminal = isTerminal && config.WaitsForOwner ? context.EnterRawTerminal : null,
+            };
             return runner.Run(config, outputs);
         }
         catch (Exception error)

@@ -21,6 +21,9 @@ internal sealed class RunFiles : IDisposable
     /// <summary>The result, or null.</summary>
     internal OutputFile? Result { get; private set; }
 
+    /// <summary>The launch bundle, or null.</summary>
+    internal OutputFile? LaunchBundle { get; private set; }
+
     /// <summary>
     /// What the serial port writes to when it is a file. Written in place as the guest talks, for others to follow; the rest appears whole
     /// at the end.
@@ -41,6 +44,7 @@ internal sealed class RunFiles : IDisposable
             files.Map = OpenOne("--map-out", options.MapOut, standardOutput);
             files.EventLog = OpenEventLog(options.EventLog, standardOutput);
             files.Result = OpenOne("--result", options.Result, standardOutput);
+            files.LaunchBundle = OpenOne("--launch-bundle", options.LaunchBundle, standardOutput);
 
             // Last: this one is emptied at once.
             files.Serial = serial.Path is string path ? OutputFile.OpenLive("--serial", path) : null;
@@ -59,6 +63,7 @@ internal sealed class RunFiles : IDisposable
         Map?.Dispose();
         EventLog?.Dispose();
         Result?.Dispose();
+        LaunchBundle?.Dispose();
         Serial?.Dispose();
     }
 

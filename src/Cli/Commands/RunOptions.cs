@@ -1,6 +1,7 @@
 using CommandLine;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Sev;
@@ -114,6 +115,24 @@ internal sealed class RunOptions : CommonOptions
     [Option("launch-only", HelpText = "Launch and measure the guest, but do not run it (with --sev).")]
     public bool LaunchOnly { get; set; }
 
+    /// <summary>File for the launch bundle.</summary>
+    [Option("launch-bundle", MetaValue = "FILE",
+        HelpText = "Write everything that verifies the launch, as soon as it is measured (JSON).")]
+    public string? LaunchBundle { get; set; }
+
+    /// <summary>The control socket.</summary>
+    [Option("api-socket", MetaValue = "PATH", HelpText = "Control socket that speaks QMP, for its user alone.")]
+    public string? ApiSocket { get; set; }
+
+    /// <summary>Whether the launch waits for the owner.</summary>
+    [Option("wait-for-owner",
+        HelpText = "Wait when the launch is measured; 'kvmsev secret inject' or QMP cont goes on (needs --api-socket).")]
+    public bool WaitForOwner { get; set; }
+
+    /// <summary>Whether the initrd ends with a page for a secret.</summary>
+    [Option("secret-page", HelpText = "End the initial RAM disk with a measured page of zeros that a launch secret may replace.")]
+    public bool SecretPage { get; set; }
+
     /// <summary>Whether to stop after the checks.</summary>
     [Option("dry-run", HelpText = "Check everything that can be checked without KVM, print the plan as JSON, run nothing.")]
     public bool DryRun { get; set; }
@@ -126,10 +145,7 @@ internal sealed class RunOptions : CommonOptions
         RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseSameFile();
         RefuseHalfABoot();
-        if (LaunchOnly && SevValue.Parse(Sev).Mode == SevMode.None)
-        {
-            throw new UsageException("--launch-only: a guest without SEV is not launched", "add for instance --sev simulated");
-        }
+        RefuseWithoutLaunch();
     }
 
     /// <summary>Gives every option its meaning; touches no file.</summary>
@@ -148,7 +164,10 @@ internal sealed class RunOptions : CommonOptions
                 RequirePath("--kernel", Kernel),
                 RequirePath("--initramfs", Initramfs ?? Initrd),
                 commandLine,
-                RequirePath("--firmware", Firmware)),
+                RequirePath("--firmware", Firmware))
+            {
+                HasSecretPage = SecretPage,
+            },
             MemoryBytes = MemoryValue.Parse(Memory),
             VcpuCount = (int)NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus),
             Sev = SevValue.Parse(Sev),
@@ -171,6 +190,8 @@ internal sealed class RunOptions : CommonOptions
             Until = ParseUntil(),
             Timeout = Timeout is string time ? DurationValue.Parse("--timeout", time) : null,
             IsLaunchOnly = LaunchOnly,
+            WaitsForOwner = WaitForOwner,
+            ApiSocketPath = RequirePath("--api-socket", ApiSocket),
             KvmPath = RequirePath("--kvm", Kvm)!,
         };
     }
@@ -228,6 +249,47 @@ internal sealed class RunOptions : CommonOptions
         }
     }
 
+    private void RefuseWithoutLaunch()
+    {
+        (string Option, bool IsGiven)[] options =
+        [
+            ("--launch-only", LaunchOnly),
+            ("--launch-bundle", LaunchBundle is not null),
+            ("--wait-for-owner", WaitForOwner),
+            ("--secret-page", SecretPage),
+        ];
+        if (SevValue.Parse(Sev).Mode == SevMode.None && options.FirstOrDefault(static given => given.IsGiven).Option is string option)
+        {
+            throw new UsageException($"{option}: a guest without SEV is not launched", "add for instance --sev simulated");
+        }
+
+        if (WaitForOwner && ApiSocket is null)
+        {
+            throw new UsageException("--wait-for-owner: the owner has no way in", "add --api-socket PATH");
+        }
+
+        if (WaitForOwner && SevValue.Parse(Sev).Kind == SevGuestKind.SevSnp)
+        {
+            throw new UsageException(
+                "--wait-for-owner: a SEV-SNP guest takes no launch secret", "its owner asks it for its report while it runs");
+        }
+
+        if (LaunchBundle is not null && SevValue.Parse(Sev).Kind == SevGuestKind.SevSnp)
+        {
+            throw new UsageException("--launch-bundle: this version writes none for a SEV-SNP guest", "--result has its launch digest");
+        }
+
+        if (SecretPage && Firmware is not null)
+        {
+            throw new UsageException("--secret-page: the initial RAM disk is the firmware's to load", "firmware has a place of its own");
+        }
+
+        if (SecretPage && Initramfs is null && Initrd is null)
+        {
+            throw new UsageException("--secret-page: the page ends the initial RAM disk, and there is none", "add --initramfs FILE");
+        }
+    }
+
     // The kernel named by mistake as an output would be gone; two outputs in one file would be one output.
     private void RefuseSameFile()
     {
@@ -246,7 +308,15 @@ internal sealed class RunOptions : CommonOptions
             ("--sev host-data", sev.HostDataPath),
         ];
         (string Option, string? Path)[] outputs =
-            [("--map-out", MapOut), ("--event-log", EventLog), ("--result", Result), ("--serial", serialFile), ("--log-file", LogFile)];
+        [
+            ("--map-out", MapOut),
+            ("--event-log", EventLog),
+            ("--result", Result),
+            ("--launch-bundle", LaunchBundle),
+            ("--api-socket", ApiSocket),
+            ("--serial", serialFile),
+            ("--log-file", LogFile),
+        ];
         Dictionary<string, string> taken = new(StringComparer.Ordinal);
         foreach ((string option, string? path) in inputs)
         {

@@ -1,4 +1,5 @@
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Vmm.Sev;
 using Serilog;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -23,4 +24,14 @@ internal sealed record RunOutputs(
     StopRelay Stop,
     long StartTimestamp,
     DateTimeOffset StartedAt,
-    ILogger Log);
+    ILogger Log)
+{
+    /// <summary>Takes the launch bundle as soon as the launch is measured; null when none was asked for.</summary>
+    internal Action<LaunchBundle>? TakeBundle { get; init; }
+
+    /// <summary>
+    /// Sends the keys of the terminal to the guest, when it runs; null where they go there already. A launch that waits for its owner
+    /// leaves them alone, so that Ctrl-C ends it.
+    /// </summary>
+    internal Func<IDisposable?>? EnterRawTerminal { get; init; }
+}

@@ -1,4 +1,9 @@
+using KvmSevVmm.Cli.Commands.Attestation;
+using KvmSevVmm.Cli.Commands.Inspection;
 using KvmSevVmm.Cli.Commands.Measure;
+using KvmSevVmm.Cli.Commands.Platform;
+using KvmSevVmm.Cli.Commands.Secrets;
+using KvmSevVmm.Cli.Commands.Sessions;
 using KvmSevVmm.Cli.Parsing;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -17,5 +22,10 @@ internal static class Verbs
                 "Show, compare and query maps of private and shared pages.",
                 [MapShowCommand.Verb, MapDiffCommand.Verb, MapAtCommand.Verb],
                 []),
+            PlatformVerbs.Group,
+            SessionVerbs.Group,
+            SecretVerbs.Group,
+            AttestVerbs.Group,
+            InspectVerbs.Group,
         ]);
 }

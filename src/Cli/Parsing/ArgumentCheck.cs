@@ -87,7 +87,7 @@ internal static class ArgumentCheck
 
     private static void CheckOnce(OptionTable.Entry option, HashSet<string> seen)
     {
-        if (!seen.Add(option.Name) && !option.IsCounter)
+        if (!seen.Add(option.Name) && !option.MayRepeat)
         {
             throw new UsageException($"--{option.Name} is given twice");
         }

@@ -50,7 +50,8 @@ internal static class HelpWriter
         List<(string Name, string Summary)> rows =
         [
             .. group.Verbs.Select(verb => (verb.Name, verb.Summary)),
-            .. group.Groups.Select(sub => ($"{sub.Name} {string.Join('|', sub.Words)}", sub.Summary)),
+            .. group.Groups.SelectMany(sub => ((string, string)[])
+                [(sub.Name!, sub.Summary), (string.Empty, $"verbs: {string.Join(", ", sub.Words)}")]),
         ];
         int width = rows.Max(row => row.Name.Length);
         foreach ((string name, string summary) in rows)
@@ -59,7 +60,7 @@ internal static class HelpWriter
         }
 
         text.Append('\n');
-        AppendExamples(text, [.. group.Verbs.Concat(group.Groups.SelectMany(sub => sub.Verbs)).Select(verb => verb.Examples[0])]);
+        AppendExamples(text, [.. group.Verbs.Concat(group.Groups.Select(sub => sub.Verbs[0])).Select(verb => verb.Examples[0])]);
         text.Append("\n'").Append(group.CommandPrefix).Append(" VERB --help' explains a verb");
         text.Append(group.Name is null ? "; '--version' is short for 'version'.\n" : ".\n");
         return text.ToString();

@@ -17,7 +17,8 @@ internal sealed class OptionTable
             if (property.GetCustomAttribute<OptionAttribute>() is OptionAttribute option)
             {
                 bool takesValue = property.PropertyType != typeof(bool) && !option.FlagCounter;
-                Entry entry = new(option.LongName, takesValue, option.FlagCounter);
+                bool mayRepeat = option.FlagCounter || property.PropertyType == typeof(IEnumerable<string>);
+                Entry entry = new(option.LongName, takesValue, mayRepeat);
                 _long.Add(option.LongName, entry);
                 if (option.ShortName.Length == 1)
                 {
@@ -30,7 +31,7 @@ internal sealed class OptionTable
             }
         }
 
-        _long.Add("help", new Entry("help", TakesValue: false, IsCounter: true));
+        _long.Add("help", new Entry("help", TakesValue: false, MayRepeat: true));
     }
 
     /// <summary>The long names without dashes, <c>help</c> included.</summary>
@@ -56,6 +57,6 @@ internal sealed class OptionTable
     /// <summary>One option.</summary>
     /// <param name="Name">The long name without dashes.</param>
     /// <param name="TakesValue">Whether the next word belongs to it.</param>
-    /// <param name="IsCounter">Whether it may be repeated.</param>
-    internal sealed record Entry(string Name, bool TakesValue, bool IsCounter);
+    /// <param name="MayRepeat">Whether it may be given more than once.</param>
+    internal sealed record Entry(string Name, bool TakesValue, bool MayRepeat);
 }

@@ -115,20 +115,23 @@ public sealed class LaunchSession : IDisposable
 
     /// <summary>
     /// Writes the four files that sevctl makes, readable by the user alone: <c>PREFIX_tek.bin</c> and <c>PREFIX_tik.bin</c> (raw, for
-    /// the owner), <c>PREFIX_godh.b64</c> and <c>PREFIX_session.b64</c> (base64, for the host).
+    /// the owner), <c>PREFIX_godh.b64</c> and <c>PREFIX_session.b64</c> (base64, for the host); or the last two raw, as
+    /// <c>PREFIX_godh.cert</c> and <c>PREFIX_session.bin</c>.
     /// </summary>
     /// <param name="prefix">The path up to the underscore; sevctl takes <c>vm</c>.</param>
     /// <param name="overwrite">Whether files of these names are replaced.</param>
+    /// <param name="encoding">How the host's two files are written.</param>
     /// <returns>The files' paths, in the order tek, tik, godh, session.</returns>
     /// <exception cref="IOException">A file exists or cannot be written; no file is left half written.</exception>
-    public IReadOnlyList<string> Save(string prefix, bool overwrite = false)
+    public IReadOnlyList<string> Save(string prefix, bool overwrite = false, BlobEncoding encoding = BlobEncoding.Base64)
     {
+        (string godh, string session) = GetHostPaths(prefix, encoding);
         (string Path, byte[] Content)[] files =
         [
             ($"{prefix}_tek.bin", Keys.Tek.ToArray()),
             ($"{prefix}_tik.bin", Keys.Tik.ToArray()),
-            ($"{prefix}_godh.b64", Encoding.ASCII.GetBytes(EncodedBlob.ToBase64(Godh.Bytes))),
-            ($"{prefix}_session.b64", Encoding.ASCII.GetBytes(EncodedBlob.ToBase64(Session.Bytes))),
+            (godh, Encode(Godh.Bytes, encoding)),
+            (session, Encode(Session.Bytes, encoding)),
         ];
         foreach ((string path, byte[] _) in files)
         {
@@ -146,8 +149,24 @@ public sealed class LaunchSession : IDisposable
         return [.. files.Select(file => file.Path)];
     }
 
+    /// <summary>The paths that <see cref="Save"/> writes to, in its order.</summary>
+    /// <param name="prefix">The path up to the underscore.</param>
+    /// <param name="encoding">How the host's two files are written.</param>
+    public static IReadOnlyList<string> GetPaths(string prefix, BlobEncoding encoding = BlobEncoding.Base64)
+    {
+        (string godh, string session) = GetHostPaths(prefix, encoding);
+        return [$"{prefix}_tek.bin", $"{prefix}_tik.bin", godh, session];
+    }
+
     /// <summary>Wipes the transport keys.</summary>
     public void Dispose() => Keys.Dispose();
+
+    private static (string Godh, string Session) GetHostPaths(string prefix, BlobEncoding encoding) => encoding == BlobEncoding.Base64
+        ? ($"{prefix}_godh.b64", $"{prefix}_session.b64")
+        : ($"{prefix}_godh.cert", $"{prefix}_session.bin");
+
+    private static byte[] Encode(ReadOnlySpan<byte> bytes, BlobEncoding encoding) =>
+        encoding == BlobEncoding.Base64 ? Encoding.ASCII.GetBytes(EncodedBlob.ToBase64(bytes)) : bytes.ToArray();
 
     // Written beside and moved into place: the old file stays until the new one is whole, and no one else ever could read it.
     private static void WritePrivate(string path, byte[] content)

@@ -18,6 +18,7 @@ internal static class BootParams
     internal const int Jump = 0x200;
     internal const int HeaderMagic = 0x202;
     internal const int Version = 0x206;
+    internal const int KernelVersion = 0x20E;
     internal const int TypeOfLoader = 0x210;
     internal const int Loadflags = 0x211;
     internal const int Code32Start = 0x214;

@@ -26,6 +26,9 @@ public sealed class BzImage : KernelImage
     public override ulong InitrdAddressMax => _header.InitrdAddressMax;
 
     /// <inheritdoc/>
+    public override IReadOnlyList<KernelField> Fields => _header.Describe(Source);
+
+    /// <inheritdoc/>
     internal override SetupHeader? SetupHeader => _header;
 
     internal static BzImage ParseBzImage(ImageSource source) => new(source, SetupHeader.Read(source));

@@ -43,6 +43,15 @@ public sealed class ElfImage : KernelImage
     /// <inheritdoc/>
     public override ulong InitrdAddressMax => uint.MaxValue;
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<KernelField> Fields =>
+    [
+        new("e_entry", $"0x{_entry:x}"),
+        new("XEN_ELFNOTE_PHYS32_ENTRY", _pvhEntry is { } pvh ? $"0x{pvh:x}" : "-"),
+        .. _segments.Select(static segment =>
+            new KernelField(segment.Name("PT_LOAD"), $"{segment.PhysicalRange}, {segment.FileSize} bytes at 0x{segment.FileOffset:x}")),
+    ];
+
     /// <summary>Whether the kernel has a PVH entry.</summary>
     public bool HasPvhEntry => _pvhEntry is not null;
 

@@ -19,6 +19,9 @@ public sealed record GuestFirmware(OvmfFirmware Image, SevHashTable? Hashes)
     /// <summary>Where the image lies: it ends at 4 GiB.</summary>
     public GpaRange Range => new(new Gpa(Image.BaseGpa), Length);
 
+    /// <summary>Where the image wants a launch secret; empty for nowhere.</summary>
+    public GpaRange SecretArea => Image.SecretArea is OvmfArea area ? new GpaRange(new Gpa(area.Base), area.Size) : default;
+
     /// <summary>Reads the image, and hashes kernel, initrd and command line where that is wanted.</summary>
     /// <param name="boot">What to boot; <see cref="BootConfig.FirmwarePath"/> is set.</param>
     /// <param name="withHashes">Whether the launch measures a hash table.</param>

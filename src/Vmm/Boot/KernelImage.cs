@@ -28,6 +28,9 @@ public abstract class KernelImage : IDisposable
     /// <summary>The file.</summary>
     public ImageSource Source { get; }
 
+    /// <summary>The fields that decide how the kernel is loaded and entered, as its file has them.</summary>
+    public abstract IReadOnlyList<KernelField> Fields { get; }
+
     /// <summary>The header for the zero page as the kernel file has it, or null when the file has none.</summary>
     internal virtual SetupHeader? SetupHeader => null;
 

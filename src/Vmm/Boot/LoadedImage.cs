@@ -7,10 +7,15 @@ namespace KvmSevVmm.Vmm.Boot;
 public sealed class LoadedImage
 {
     private LoadedImage(
-        BootRegisters registers, GpaRange initrd, IReadOnlyList<LoadedPiece> measured, GuestFirmware? firmware = null)
+        BootRegisters registers,
+        GpaRange initrd,
+        IReadOnlyList<LoadedPiece> measured,
+        GpaRange secretArea,
+        GuestFirmware? firmware = null)
     {
         Registers = registers;
         Initrd = initrd;
+        SecretArea = secretArea;
         Measured = measured;
         Firmware = firmware;
     }
@@ -23,6 +28,12 @@ public sealed class LoadedImage
 
     /// <summary>The initrd's exact place; empty without an initrd.</summary>
     public GpaRange Initrd { get; }
+
+    /// <summary>
+    /// Where the guest looks for a launch secret; empty for nowhere. Without firmware it is the initrd's last page, if that was asked for: a
+    /// measured page of zeros, and a secret there that is a cpio archive becomes files of the guest's initial file system.
+    /// </summary>
+    public GpaRange SecretArea { get; }
 
     /// <summary>Everything that was loaded, in the order in which a launch measures it; also labels for the status map.</summary>
     public IReadOnlyList<LoadedPiece> Measured { get; }
@@ -38,6 +49,7 @@ public sealed class LoadedImage
         new BootRegisters(BootProtocol.ResetVector, new Gpa(firmware.GetStartAddress(0)), 0, 0, 0, default, ushort.MaxValue),
         default,
         firmware.Load(memory),
+        firmware.SecretArea,
         firmware);
 
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
@@ -51,7 +63,7 @@ public sealed class LoadedImage
     {
         using KernelImage kernel = KernelImage.Open(boot.KernelPath ?? throw new ArgumentException("There is no kernel.", nameof(boot)));
         using ImageSource? initrd = boot.InitramfsPath is null ? null : ImageSource.Open(boot.InitramfsPath);
-        return Load(kernel, initrd, boot.CommandLine, memory, acpi);
+        return Load(kernel, initrd, boot.CommandLine, memory, acpi, boot.HasSecretPage);
     }
 
     /// <summary>Loads a kernel, its initrd and all that belongs to them into RAM.</summary>
@@ -60,28 +72,34 @@ public sealed class LoadedImage
     /// <param name="commandLine">The command line, as the user wrote it.</param>
     /// <param name="memory">The guest's RAM, before any vCPU runs and before a launch encrypts it.</param>
     /// <param name="acpi">The machine's tables, or null for a machine without ACPI.</param>
+    /// <param name="hasSecretPage">Whether the initrd ends with a page for a secret.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     public static LoadedImage Load(
-        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi = null)
+        KernelImage kernel,
+        ImageSource? initrd,
+        string commandLine,
+        GuestMemory memory,
+        AcpiTables? acpi = null,
+        bool hasSecretPage = false)
     {
         KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
-        (KernelPlacement placement, GpaRange initrdRange) = PlaceFiles(kernel, initrd, memory.Layout);
+        ImagePlacement placement = PlaceFiles(kernel, initrd, memory.Layout, hasSecretPage);
         List<LoadedPiece> measured = [];
-        foreach (GpaRange pages in kernel.Load(memory, placement))
+        foreach (GpaRange pages in kernel.Load(memory, placement.Kernel))
         {
             measured.Add(new LoadedPiece(LoadedPiece.Kernel, pages));
         }
 
         if (initrd is not null)
         {
-            measured.Add(new LoadedPiece(LoadedPiece.Initrd, Boot.Initrd.Load(initrd, memory, initrdRange)));
+            measured.Add(new LoadedPiece(LoadedPiece.Initrd, Boot.Initrd.Load(initrd, memory, placement.Initrd.Start)));
         }
 
-        return WriteBootData(kernel, line, placement, initrdRange, acpi, memory, measured);
+        return WriteBootData(kernel, line, placement, acpi, memory, measured);
     }
 
     /// <summary>
-    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory, AcpiTables?)"/> but reading the contents of the two
+    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory, AcpiTables?, bool)"/> but reading the contents of the two
     /// files, which then also lack in <see cref="Measured"/>.
     /// </summary>
     /// <param name="kernel">The kernel; stays the caller's.</param>
@@ -89,31 +107,45 @@ public sealed class LoadedImage
     /// <param name="commandLine">The command line, as the user wrote it.</param>
     /// <param name="memory">RAM of which only the boot structures are written.</param>
     /// <param name="acpi">The machine's tables, or null for a machine without ACPI.</param>
+    /// <param name="hasSecretPage">Whether the initrd ends with a page for a secret.</param>
     /// <exception cref="InvalidInputException">A file or the command line does not fit this machine; names the field.</exception>
     internal static LoadedImage LoadWithoutFiles(
-        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi)
+        KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi, bool hasSecretPage)
     {
         KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
-        (KernelPlacement placement, GpaRange initrdRange) = PlaceFiles(kernel, initrd, memory.Layout);
-        return WriteBootData(kernel, line, placement, initrdRange, acpi, memory, []);
+        return WriteBootData(kernel, line, PlaceFiles(kernel, initrd, memory.Layout, hasSecretPage), acpi, memory, []);
     }
 
     // Everything is decided before anything is written.
-    private static (KernelPlacement Kernel, GpaRange Initrd) PlaceFiles(KernelImage kernel, ImageSource? initrd, GuestLayout layout)
+    private static ImagePlacement PlaceFiles(KernelImage kernel, ImageSource? initrd, GuestLayout layout, bool hasSecretPage)
     {
+        if (hasSecretPage && initrd is null)
+        {
+            throw new InvalidInputException("--secret-page", "initramfs", "the page is the initrd's last, and there is no initrd");
+        }
+
         KernelPlacement placement = kernel.Place(layout);
-        return (placement, initrd is null ? default : Boot.Initrd.Place(initrd, layout, placement.End, kernel.InitrdAddressMax));
+        GpaRange range = initrd is null
+            ? default
+            : Boot.Initrd.Place(initrd, layout, placement.End, kernel.InitrdAddressMax, hasSecretPage);
+        return new ImagePlacement(
+            placement, range, hasSecretPage ? GpaRange.FromBounds(range.End.Value - GuestPage.Size, range.End.Value) : default);
     }
 
     private static LoadedImage WriteBootData(
         KernelImage kernel,
         KernelCommandLine line,
-        KernelPlacement placement,
-        GpaRange initrdRange,
+        ImagePlacement placement,
         AcpiTables? acpi,
         GuestMemory memory,
         List<LoadedPiece> measured)
     {
+        if (!placement.SecretPage.IsEmpty)
+        {
+            memory.Clear(placement.SecretPage);
+            measured.Add(new LoadedPiece("secret page", placement.SecretPage));
+        }
+
         measured.Add(new LoadedPiece("command line", line.Write(memory)));
         ulong rsdp = 0;
         if (acpi is not null)
@@ -122,15 +154,15 @@ public sealed class LoadedImage
             measured.Add(new LoadedPiece("ACPI tables", WriteTables(acpi, memory)));
         }
 
-        bool isPvh = placement.Protocol == BootProtocol.Pvh32;
+        bool isPvh = placement.Kernel.Protocol == BootProtocol.Pvh32;
         ulong cr3 = 0;
         if (isPvh)
         {
-            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, initrdRange, rsdp)));
+            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, placement.Initrd, rsdp)));
         }
         else
         {
-            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, initrdRange, rsdp)));
+            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, placement.Initrd, rsdp)));
             cr3 = BootPageTables.Write(memory, out GpaRange tables);
             measured.Add(new LoadedPiece("page tables", tables));
         }
@@ -138,14 +170,14 @@ public sealed class LoadedImage
         GpaRange gdt = BootGdt.Write(memory);
         measured.Add(new LoadedPiece("GDT", gdt));
         BootRegisters registers = new(
-            placement.Protocol,
-            placement.Entry,
+            placement.Kernel.Protocol,
+            placement.Kernel.Entry,
             Rsi: isPvh ? 0 : GuestLayout.ZeroPageAddress,
             Rbx: isPvh ? GuestLayout.StartInfoAddress : 0,
             cr3,
             gdt.Start,
             BootGdt.Size - 1);
-        return new LoadedImage(registers, initrdRange, measured);
+        return new LoadedImage(registers, placement.Initrd, measured, placement.SecretPage);
     }
 
     private static GpaRange WriteTables(AcpiTables acpi, GuestMemory memory)
@@ -162,4 +194,7 @@ public sealed class LoadedImage
         memory.Write(pages.Start, image);
         return pages;
     }
+
+    /// <summary>Where the files go.</summary>
+    private readonly record struct ImagePlacement(KernelPlacement Kernel, GpaRange Initrd, GpaRange SecretPage);
 }

@@ -95,6 +95,47 @@ internal sealed class SetupHeader
         return header;
     }
 
+    /// <summary>The fields for people, under the names of the boot protocol.</summary>
+    /// <param name="source">The kernel file, which holds the text that kernel_version points to.</param>
+    internal IReadOnlyList<KernelField> Describe(ImageSource source) =>
+    [
+        new("version", Describe(Version)),
+        new("kernel_version", ReadKernelVersion(source) ?? "-"),
+        new("setup_sects", Number(U8(BootParams.SetupSects))),
+        new("syssize", $"{Number(U32(BootParams.Syssize))} paragraphs, {Number(ProtectedModeSize)} bytes"),
+        new("loadflags", Hex(U8(BootParams.Loadflags))),
+        new("xloadflags", Hex(U16(BootParams.Xloadflags))),
+        new("relocatable_kernel", IsRelocatable ? "yes" : "no"),
+        new("kernel_alignment", Hex(KernelAlignment)),
+        new("pref_address", Hex(PreferredAddress)),
+        new("init_size", Hex(InitSize)),
+        new("cmdline_size", Number(CommandLineSize)),
+        new("initrd_addr_max", Hex(InitrdAddressMax)),
+        new("payload_offset", Hex(U32(BootParams.PayloadOffset))),
+        new("payload_length", Hex(U32(BootParams.PayloadLength))),
+    ];
+
+    private static string Hex(ulong value) => $"0x{value:x}";
+
+    private static string Number(ulong value) => value.ToString(CultureInfo.InvariantCulture);
+
+    // Only a word for people: a pointer that leads nowhere is no reason to refuse the kernel.
+    private string? ReadKernelVersion(ImageSource source)
+    {
+        const int LongestVersion = 128;
+        int pointer = U16(BootParams.KernelVersion);
+        ulong offset = (ulong)pointer + SectorSize;
+        if (pointer == 0 || offset >= source.Length)
+        {
+            return null;
+        }
+
+        Span<byte> text = stackalloc byte[(int)Math.Min(LongestVersion, source.Length - offset)];
+        source.ReadExactly(text, offset, "kernel_version");
+        int end = text.IndexOf((byte)0);
+        return end < 0 ? null : System.Text.Encoding.Latin1.GetString(text[..end]);
+    }
+
     private static int CheckEnd(ImageSource source, ushort jump)
     {
         if ((jump & 0xFF) != ShortJump)

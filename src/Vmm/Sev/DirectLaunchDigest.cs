@@ -62,7 +62,12 @@ public sealed class DirectLaunchDigest : IDisposable
     {
         using GuestMemory memory = MapMemory(Inputs);
         LoadedImage image = LoadedImage.Load(
-            _kernel, _initrd, Inputs.Machine.Boot.CommandLine, memory, AcpiTables.Create(Inputs.Machine));
+            _kernel,
+            _initrd,
+            Inputs.Machine.Boot.CommandLine,
+            memory,
+            AcpiTables.Create(Inputs.Machine),
+            Inputs.Machine.Boot.HasSecretPage);
         using SevLaunchDigest digest = new() { Trace = trace, Progress = progress };
         Update(digest, memory, image.Measured);
         if (Inputs.Kind == SevGuestKind.SevEs)
@@ -111,7 +116,8 @@ public sealed class DirectLaunchDigest : IDisposable
             changed.Machine.Boot.InitramfsPath is null ? null : _initrd,
             changed.Machine.Boot.CommandLine,
             memory,
-            AcpiTables.Create(changed.Machine));
+            AcpiTables.Create(changed.Machine),
+            changed.Machine.Boot.HasSecretPage);
         registers = image.Registers;
         SevLaunchDigest digest = start.Fork();
         Update(digest, memory, image.Measured);

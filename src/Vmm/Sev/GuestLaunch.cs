@@ -16,20 +16,31 @@ namespace KvmSevVmm.Vmm.Sev;
 /// </summary>
 internal sealed class GuestLaunch
 {
+    private readonly SevMode _mode;
     private readonly SevLaunchInput? _input;
     private readonly SnpLaunchInput? _snpInput;
     private readonly ISevBackend _backend;
+    private readonly SevPlatformStatus _platform;
     private readonly OwnedResources _owned;
     private readonly ILogger _log;
     private ISevCommands? _commands;
     private ISnpCommands? _snpCommands;
     private IReadOnlyList<byte[]> _saveAreas = [];
 
-    private GuestLaunch(SevLaunchInput? input, SnpLaunchInput? snpInput, ISevBackend backend, OwnedResources owned, ILogger log)
+    private GuestLaunch(
+        SevMode mode,
+        SevLaunchInput? input,
+        SnpLaunchInput? snpInput,
+        ISevBackend backend,
+        SevPlatformStatus platform,
+        OwnedResources owned,
+        ILogger log)
     {
+        _mode = mode;
         _input = input;
         _snpInput = snpInput;
         _backend = backend;
+        _platform = platform;
         _owned = owned;
         _log = log;
     }
@@ -69,8 +80,8 @@ internal sealed class GuestLaunch
         ISevBackend backend = config.Mode == SevMode.Simulated
             ? ModelSevBackend.Open(config, supported, owned)
             : KernelSevBackend.Open(config, kvm, supported, owned);
-        CheckPlatform(config, input, backend, log);
-        return new GuestLaunch(input, snpInput, backend, owned, log);
+        SevPlatformStatus platform = CheckPlatform(config, input, backend, log);
+        return new GuestLaunch(config.Mode, input, snpInput, backend, platform, owned, log);
     }
 
     /// <summary>Makes the VM a SEV guest, before it has a vCPU.</summary>
@@ -92,13 +103,27 @@ internal sealed class GuestLaunch
     /// <param name="memory">The guest's RAM.</param>
     /// <param name="image">What is loaded in it.</param>
     /// <param name="registers">What the vCPUs start with, in their order.</param>
-    internal SevLaunchResult Run(GuestMemory memory, LoadedImage image, IReadOnlyList<InitialRegisters> registers)
+    /// <param name="cpuSignature">Leaf 1 EAX of the guest's CPUID.</param>
+    /// <param name="watcher">Who is told of the measurement and decides about it.</param>
+    internal SevLaunchResult Run(
+        GuestMemory memory, LoadedImage image, IReadOnlyList<InitialRegisters> registers, uint cpuSignature, LaunchWatcher watcher)
     {
         ISevCommands commands = _commands ?? throw new InvalidOperationException("The launch comes after Initialize.");
         SevLaunchInput input = _input!;
         _saveAreas = input.Kind == SevGuestKind.SevEs ? SaveAreas.Create(registers, _backend.InitInterface) : [];
-        SevLaunch launch = _owned.Add(new SevLaunch(commands, input, _log));
-        return launch.Run(memory, image.Measured, _saveAreas, owner: null);
+        SevLaunch launch = _owned.Add(new SevLaunch(commands, input, _log)
+        {
+            IsSimulated = _backend.IsSimulated,
+            Firmware = _platform.Firmware,
+            HashesPieces = watcher.TakeBundle is not null,
+        });
+        MeasuredLaunch measured = launch.Measure(memory, new LaunchContent(image.Measured, _saveAreas, image.SecretArea));
+
+        // Before the owner is asked: it holds what the owner decides by.
+        watcher.TakeBundle?.Invoke(CreateBundle(measured, memory.Layout, image, registers.Count, cpuSignature));
+        watcher.Owner?.Approve(measured);
+        launch.Finish();
+        return measured.Result;
     }
 
     /// <summary>Launches a SEV-SNP guest: its vCPUs have their final registers, its firmware is loaded.</summary>
@@ -114,7 +139,39 @@ internal sealed class GuestLaunch
         return new SnpLaunch(commands, _snpInput!, _log).Run(memory, firmware, cpuid, _saveAreas);
     }
 
-    private static void CheckPlatform(SevConfig config, SevLaunchInput? input, ISevBackend backend, ILogger log)
+    private LaunchBundle CreateBundle(
+        MeasuredLaunch measured, GuestLayout layout, LoadedImage image, int vcpuCount, uint cpuSignature) => new()
+        {
+            Mode = _mode,
+            IsSimulated = measured.IsSimulated,
+            Kind = measured.Kind,
+            InitInterface = _backend.InitInterface,
+            Firmware = measured.Firmware,
+            CBitPosition = CBitPosition,
+            MemoryBytes = layout.MemoryBytes,
+            VcpuCount = vcpuCount,
+            CpuSignature = cpuSignature,
+            Launch = measured.Result,
+            SaveAreas = _saveAreas,
+            SecretArea = image.SecretArea,
+            Platform = ExportPlatform(),
+        };
+
+    /// <summary>The platform's certificates; a platform that does not give them is no reason to end a launch.</summary>
+    private PlatformCertificates? ExportPlatform()
+    {
+        try
+        {
+            return _backend.ExportCertificates();
+        }
+        catch (SevCommandFailedException refused)
+        {
+            _log.Warning("The launch bundle has no platform certificates: {Problem}", refused.Message);
+            return null;
+        }
+    }
+
+    private static SevPlatformStatus CheckPlatform(SevConfig config, SevLaunchInput? input, ISevBackend backend, ILogger log)
     {
         SevPlatformStatus status = backend.Platform.GetStatus();
         log.Debug("SEV firmware {Firmware}, state {State}, {GuestCount} guests", status.Firmware, status.State, status.GuestCount);
@@ -128,7 +185,7 @@ internal sealed class GuestLaunch
         if (input is null)
         {
             // The policy of a SEV-SNP guest speaks of another interface's version; SNP_LAUNCH_START judges it.
-            return;
+            return status;
         }
 
         SevPolicy policy = input.Start.Policy;
@@ -138,5 +195,7 @@ internal sealed class GuestLaunch
                 $"--sev policy {policy} wants SEV API {policy.ApiMajor}.{policy.ApiMinor} or later; this firmware is {status.Firmware}",
                 "update the host's SEV firmware, or agree on another policy with the guest's owner");
         }
+
+        return status;
     }
 }

@@ -29,6 +29,10 @@ internal interface ISevBackend
     /// <summary>Leaf 0x8000001F for the guest.</summary>
     MemoryEncryptionLeaf Leaf { get; }
 
+    /// <summary>The certificates by which an owner knows the platform.</summary>
+    /// <exception cref="SevCommandFailedException">The firmware refused.</exception>
+    PlatformCertificates ExportCertificates();
+
     /// <summary>The commands of a SEV or SEV-ES guest.</summary>
     /// <param name="vm">Its VM, of type <see cref="VmType"/>.</param>
     /// <param name="saveAreas">The vCPUs' save areas, asked for by a model when they are launched; the kernel makes its own.</param>

@@ -61,6 +61,14 @@ internal sealed class KernelSevBackend : ISevBackend
     }
 
     /// <inheritdoc/>
+    public PlatformCertificates ExportCertificates()
+    {
+        // The CEK comes unsigned from the firmware; AMD's server has it signed, and the certificates above it.
+        PdhExport export = Platform.ExportPdh();
+        return new PlatformCertificates(export.Pdh, export.Chain, default, default);
+    }
+
+    /// <inheritdoc/>
     public ISevCommands CreateCommands(KvmVm vm, Func<IReadOnlyList<byte[]>> saveAreas, OwnedResources owned) =>
         owned.Add(KernelSevCommands.Create(vm, _device));
 

@@ -1,8 +1,11 @@
+using System.Runtime.Intrinsics.X86;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev;
+using KvmSevVmm.Sev.Attestation;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Psp;
 
 namespace KvmSevVmm.Vmm.Sev;
 
@@ -31,6 +34,24 @@ public sealed class KernelSevPlatform : ISevPlatform, IDisposable
             IsExternallyOwned: (status.Flags & 1) != 0,
             IsEsEnabled: (status.Flags & (uint)SevStatusFlags.ConfigEs) != 0,
             status.GuestCount);
+    }
+
+    /// <summary>SNP_PLATFORM_STATUS.</summary>
+    /// <exception cref="SevCommandFailedException">The kernel has no such command, or SNP is not initialised.</exception>
+    public SnpPlatformStatus GetSnpStatus()
+    {
+        SevUserDataSnpStatus status = default;
+        Issue(PlatformCommandId.SnpPlatformStatus, ref status);
+
+        // The kernel hands the eight bytes on as they are; how they are laid out depends on the processor.
+        TcbLayout layout = SnpProducts.GetTcbLayout(ReadProcessorFamily());
+        return new SnpPlatformStatus(
+            new SnpFirmwareVersion(status.ApiMajor, status.ApiMinor, checked((byte)Math.Min(status.BuildId, byte.MaxValue))),
+            IsInitialized: status.State != 0,
+            IsRmpInitialized: (status.RmpFlags & (byte)SnpStatusRmpFlags.IsRmpInitialized) != 0,
+            status.GuestCount,
+            new TcbVersion(status.CurrentTcbVersion, layout),
+            new TcbVersion(status.ReportedTcbVersion, layout));
     }
 
     /// <inheritdoc/>
@@ -116,6 +137,18 @@ public sealed class KernelSevPlatform : ISevPlatform, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _staging.Dispose();
+
+    private static byte ReadProcessorFamily()
+    {
+        if (!X86Base.IsSupported)
+        {
+            return 0;
+        }
+
+        int signature = X86Base.CpuId(1, 0).Eax;
+        int family = (signature >> 8) & 0xF;
+        return (byte)(family == 0xF ? family + ((signature >> 20) & 0xFF) : family);
+    }
 
     private void QueryLength<T>(PlatformCommandId id, ref T payload)
         where T : unmanaged

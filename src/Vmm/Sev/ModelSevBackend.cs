@@ -65,8 +65,17 @@ internal sealed class ModelSevBackend : ISevBackend
                 "--sev", "model", $"'{config.ModelDirectory}' is a platform that scrambles memory; a simulated guest would find noise");
         }
 
-        // The simulated C-bit is an ordinary address bit, so it must be one that the guest has: the highest, unless the user says otherwise.
+        // The simulated C-bit is an ordinary address bit, so it must be one that the guest has: the highest, unless the user says
+        // otherwise.
         return new ModelSevBackend(config, psp, config.CBitPosition ?? CpuidPolicy.GetPhysicalAddressBits(supported) - 1);
+    }
+
+    /// <inheritdoc/>
+    public PlatformCertificates ExportCertificates()
+    {
+        PdhExport export = _psp.ExportPdh();
+        return new PlatformCertificates(
+            export.Pdh, export.Chain, _psp.ExportSignedCek().Bytes.ToArray(), SoftwarePsp.ExportAuthority().ToBytes());
     }
 
     /// <inheritdoc/>

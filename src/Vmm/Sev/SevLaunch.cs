@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Vmm.Boot;
@@ -9,9 +10,8 @@ namespace KvmSevVmm.Vmm.Sev;
 
 /// <summary>The launch of a SEV or SEV-ES guest: what was loaded becomes private, is measured, and may run. Holds its RAM pinned.</summary>
 /// <remarks>
-/// The guest is initialised and its vCPUs have their final registers before <see cref="Run"/>. Dispose after the vCPU threads have
-/// ended and
-/// before the VM is closed.
+/// The guest is initialised and its vCPUs have their final registers before <see cref="Measure"/>; <see cref="Finish"/> lets it run. What is
+/// pinned when a step fails is released by <see cref="Dispose"/>. Dispose after the vCPU threads have ended and before the VM is closed.
 /// </remarks>
 public sealed class SevLaunch : IDisposable
 {
@@ -37,46 +37,51 @@ public sealed class SevLaunch : IDisposable
         _log = log;
     }
 
-    /// <summary>Launches the guest. What was pinned when a step fails is released by <see cref="Dispose"/>.</summary>
+    /// <summary>Whether the firmware is the software model.</summary>
+    public bool IsSimulated { get; init; }
+
+    /// <summary>The firmware's version.</summary>
+    public SevFirmwareVersion Firmware { get; init; }
+
+    /// <summary>Whether to hash each piece beside the whole; it costs as much again.</summary>
+    public bool HashesPieces { get; init; }
+
+    /// <summary>Launches the guest as far as LAUNCH_MEASURE.</summary>
     /// <param name="memory">The guest's RAM; the loaded pieces in it cannot be read any more afterwards.</param>
-    /// <param name="pieces">What was loaded, in the order in which it is measured.</param>
-    /// <param name="saveAreas">For SEV-ES the vCPUs' save areas as the firmware will measure them, in order; otherwise none.</param>
-    /// <param name="owner">Who decides about the measurement, or null to let the guest run whatever it is.</param>
+    /// <param name="content">What is launched.</param>
+    /// <returns>The measured launch, which takes secrets until <see cref="Finish"/>.</returns>
     /// <exception cref="SevCommandFailedException">A command was refused.</exception>
-    public SevLaunchResult Run(GuestMemory memory, IReadOnlyList<LoadedPiece> pieces, IReadOnlyList<byte[]> saveAreas, ILaunchOwner? owner)
+    public MeasuredLaunch Measure(GuestMemory memory, LaunchContent content)
     {
         uint handle = _commands.LaunchStart(_input.Start);
         Pin(memory);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        ulong bytes = Encrypt(memory, pieces, hash);
+        List<LaunchedPiece> launched = [.. content.Pieces.Select(piece => Encrypt(memory, piece, hash))];
         if (_input.Kind == SevGuestKind.SevEs)
         {
             // From here on the registers are out of reach.
             _commands.LaunchUpdateVmsa();
-            foreach (byte[] saveArea in saveAreas)
+            foreach (byte[] saveArea in content.SaveAreas)
             {
                 hash.AppendData(saveArea);
             }
         }
 
-        byte[] digest = hash.GetHashAndReset();
-
         // Always, also when nobody looks: AMD's firmware refuses to finish a launch that is not measured.
         LaunchMeasurement measurement = _commands.LaunchMeasure();
+        SevLaunchResult result = new(handle, _input.Start.Policy, measurement, hash.GetHashAndReset(), launched);
         _log.Information(
             "Launched {Bytes} bytes under policy {Policy}: measurement {Measurement}, launch digest {Digest}",
-            bytes,
-            _input.Start.Policy,
+            launched.Aggregate(0UL, static (sum, piece) => sum + piece.Range.Length),
+            result.Policy,
             measurement,
-            Convert.ToHexStringLower(digest));
-        foreach (LaunchSecretDelivery secret in owner?.Approve(measurement, _input.Start.Policy) ?? [])
-        {
-            _commands.InjectSecret(secret.Packet, GuestPieces.Of(memory, new GpaRange(secret.Target, (ulong)secret.Packet.Data.Length)));
-        }
-
-        _commands.LaunchFinish();
-        return new SevLaunchResult(handle, _input.Start.Policy, measurement, digest, bytes);
+            Convert.ToHexStringLower(result.LaunchDigest.Span));
+        return new MeasuredLaunch(_commands, memory, content, _input.Kind, result) { IsSimulated = IsSimulated, Firmware = Firmware };
     }
+
+    /// <summary>LAUNCH_FINISH: the guest may run, and takes no more secrets.</summary>
+    /// <exception cref="SevCommandFailedException">The command was refused.</exception>
+    public void Finish() => _commands.LaunchFinish();
 
     /// <summary>Releases the pinned RAM.</summary>
     public void Dispose()
@@ -106,25 +111,21 @@ public sealed class SevLaunch : IDisposable
         }
     }
 
-    /// <summary>Launches the pieces and hashes what the firmware hashes: the plain text, before it is gone.</summary>
-    private ulong Encrypt(GuestMemory memory, IReadOnlyList<LoadedPiece> pieces, IncrementalHash hash)
+    /// <summary>Launches a piece and hashes what the firmware hashes: the plain text, before it is gone.</summary>
+    private LaunchedPiece Encrypt(GuestMemory memory, LoadedPiece piece, IncrementalHash whole)
     {
-        ulong bytes = 0;
-        foreach (LoadedPiece piece in pieces)
+        using IncrementalHash? own = HashesPieces ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        for (ulong done = 0; done < piece.Range.Length;)
         {
-            for (ulong done = 0; done < piece.Range.Length;)
-            {
-                ulong length = Math.Min(piece.Range.Length - done, LargestUpdate);
-                GuestPiece part = GuestPieces.Of(memory, new GpaRange(piece.Range.Start + done, length));
-                hash.AppendData(part.Bytes);
-                _commands.LaunchUpdateData(part);
-                done += length;
-            }
-
-            bytes += piece.Range.Length;
-            _log.Debug("Launched {Piece}, {Bytes} bytes at {Gpa}", piece.Name, piece.Range.Length, piece.Range.Start);
+            ulong length = Math.Min(piece.Range.Length - done, LargestUpdate);
+            GuestPiece part = GuestPieces.Of(memory, new GpaRange(piece.Range.Start + done, length));
+            whole.AppendData(part.Bytes);
+            own?.AppendData(part.Bytes);
+            _commands.LaunchUpdateData(part);
+            done += length;
         }
 
-        return bytes;
+        _log.Debug("Launched {Piece}, {Bytes} bytes at {Gpa}", piece.Name, piece.Range.Length, piece.Range.Start);
+        return new LaunchedPiece(piece.Name, piece.Range, own?.GetHashAndReset());
     }
 }

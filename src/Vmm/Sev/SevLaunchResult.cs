@@ -11,10 +11,10 @@ namespace KvmSevVmm.Vmm.Sev;
 /// The launch digest as the monitor computed it beside the firmware: SHA-256 over every byte that was launched, in launch order, and for
 /// SEV-ES over the vCPUs' save areas (<see cref="SaveAreas"/>) after them. 32 bytes.
 /// </param>
-/// <param name="LaunchedBytes">Bytes that were launched, without save areas.</param>
+/// <param name="Pieces">What was launched, without save areas, in launch order.</param>
 public sealed record SevLaunchResult(
     uint Handle,
     SevPolicy Policy,
     LaunchMeasurement Measurement,
     ReadOnlyMemory<byte> LaunchDigest,
-    ulong LaunchedBytes);
+    IReadOnlyList<LaunchedPiece> Pieces);

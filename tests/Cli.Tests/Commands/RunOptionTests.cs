@@ -130,10 +130,34 @@ public sealed class RunOptionTests : IDisposable
     }
 
     [Fact]
-    public void LaunchOnly_WithoutSev_IsRefused()
+    public void LaunchOptions_AreTaken()
     {
-        Assert.True(Configure("--sev", "simulated", "--launch-only").Config.IsLaunchOnly);
-        Fails(64, "--launch-only: a guest without SEV is not launched", "add for instance --sev simulated", "--launch-only");
+        VmConfig config = Configure(
+            "--sev", "simulated", "--launch-only", "--api-socket", "s", "--wait-for-owner", "--secret-page", "--initramfs",
+            _directory.Kernel).Config;
+
+        Assert.True(config.IsLaunchOnly && config.WaitsForOwner && config.Boot.HasSecretPage);
+        Assert.Equal("s", config.ApiSocketPath);
+    }
+
+    [Theory]
+    [InlineData("--launch-only")]
+    [InlineData("--wait-for-owner")]
+    [InlineData("--secret-page")]
+    public void LaunchOptions_WithoutSev_AreRefused(string option) =>
+        Fails(64, $"{option}: a guest without SEV is not launched", "add for instance --sev simulated", option);
+
+    [Fact]
+    public void LaunchOptions_WithoutWhatTheyNeed_AreRefused()
+    {
+        Fails(64, "--wait-for-owner: the owner has no way in", "add --api-socket PATH", "--sev", "sev", "--wait-for-owner");
+        Fails(
+            64,
+            "--secret-page: the page ends the initial RAM disk, and there is none",
+            "add --initramfs FILE",
+            "--sev",
+            "sev",
+            "--secret-page");
     }
 
     [Theory]

@@ -28,6 +28,31 @@ public sealed class InitrdTests
     }
 
     [Theory]
+    [InlineData(1, 0x7F_E000UL)]
+    [InlineData(4096, 0x7F_E000UL)]
+    [InlineData(4097, 0x7F_D000UL)]
+    public void Load_SecretPage_IsTheInitrdsLastAndZeroAndMeasuredAfterIt(int length, ulong start)
+    {
+        byte[] initrd = [.. Enumerable.Repeat((byte)0xAA, length)];
+
+        using LoadedSample sample = LoadedSample.Load(new BzImageBuilder().Build(), 8 * MiB, initrd, hasSecretPage: true);
+
+        Assert.Equal(GpaRange.FromBounds(start, 8 * MiB), sample.Image.Initrd);
+        Assert.Equal(GpaRange.FromBounds((8 * MiB) - 4096, 8 * MiB), sample.Image.SecretArea);
+        Assert.Equal(initrd, sample.Read(start, length));
+        Assert.Equal(new byte[4096], sample.Read((8 * MiB) - 4096, 4096));
+        Assert.Equal(GpaRange.FromBounds(start, (8 * MiB) - 4096), sample.Piece("initrd"));
+        Assert.Equal(sample.Image.SecretArea, sample.Piece("secret page"));
+        Assert.Equal(
+            ["initrd", "secret page", "command line"],
+            sample.Image.Measured.Select(static piece => piece.Name).SkipWhile(static name => name != "initrd").Take(3));
+    }
+
+    [Fact]
+    public void Load_SecretPageWithoutInitrd_IsRefused() => Assert.Throws<InvalidInputException>(
+        () => LoadedSample.Load(new BzImageBuilder().Build(), 8 * MiB, hasSecretPage: true));
+
+    [Theory]
     [InlineData(0x6F_FFFFu, 0x6F_F000UL)]
     [InlineData(0x6F_FFFEu, 0x6F_E000UL)]
     [InlineData(0x6F_EFFFu, 0x6F_E000UL)]

@@ -28,14 +28,15 @@ internal sealed class LoadedSample : IDisposable
         Guarded.Dispose();
     }
 
-    internal static LoadedSample Load(byte[] kernel, ulong memoryBytes, byte[]? initrd = null, string commandLine = "", int? cBit = null)
+    internal static LoadedSample Load(
+        byte[] kernel, ulong memoryBytes, byte[]? initrd = null, string commandLine = "", int? cBit = null, bool hasSecretPage = false)
     {
         GuestLayout layout = GuestLayout.Create(memoryBytes, 40, cBit is null ? SevMode.None : SevMode.Simulated, cBit);
         GuardedMemory guarded = new(layout);
         try
         {
             guarded.FillRam();
-            return new LoadedSample(Load(kernel, guarded.Memory, initrd, commandLine), guarded);
+            return new LoadedSample(Load(kernel, guarded.Memory, initrd, commandLine, hasSecretPage), guarded);
         }
         catch
         {
@@ -44,11 +45,12 @@ internal sealed class LoadedSample : IDisposable
         }
     }
 
-    internal static LoadedImage Load(byte[] kernel, GuestMemory memory, byte[]? initrd = null, string commandLine = "")
+    internal static LoadedImage Load(
+        byte[] kernel, GuestMemory memory, byte[]? initrd = null, string commandLine = "", bool hasSecretPage = false)
     {
         using KernelImage image = KernelImage.Parse(ImageSource.FromMemory("vmlinuz", kernel));
         using ImageSource? disk = initrd is null ? null : ImageSource.FromMemory("initrd.img", initrd);
-        return LoadedImage.Load(image, disk, commandLine, memory);
+        return LoadedImage.Load(image, disk, commandLine, memory, hasSecretPage: hasSecretPage);
     }
 
     internal byte[] Read(ulong gpa, int length) => Guarded.Memory.GetReadOnlySpan(new Gpa(gpa), length).ToArray();

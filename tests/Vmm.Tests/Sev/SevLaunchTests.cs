@@ -34,6 +34,8 @@ public sealed class SevLaunchTests : IDisposable
         new("kernel", new GpaRange(new Gpa(0x20_0000), 0x100_2000)),
     ];
 
+    private static readonly LaunchContent Content = new(Pieces, [], new GpaRange(new Gpa(0x9000), 0x1000));
+
     private readonly GuestMemory _memory = GuestMemory.Create(GuestLayout.Create((3 << 10) * MiB + MiB, 48, SevMode.Sev, 51));
 
     public SevLaunchTests()
@@ -51,7 +53,8 @@ public sealed class SevLaunchTests : IDisposable
         using (SevLaunch launch = new(commands, Input(SevGuestKind.SevEs, 5), Logger.None))
         {
             byte[] saveArea = [.. Enumerable.Repeat((byte)0x77, Vmsa.Size)];
-            SevLaunchResult result = launch.Run(_memory, Pieces, [saveArea, saveArea], owner: null);
+            SevLaunchResult result = launch.Measure(_memory, new LaunchContent(Pieces, [saveArea, saveArea], default)).Result;
+            launch.Finish();
 
             Assert.Equal(EsTranscript, commands.Transcript);
             Assert.Equal(SHA256.HashData([.. commands.Launched.ToArray(), .. saveArea, .. saveArea]), result.LaunchDigest.ToArray());
@@ -70,14 +73,16 @@ public sealed class SevLaunchTests : IDisposable
             [.. _memory.GetReadOnlySpan(new Gpa(0x7000), 0x1000), .. _memory.GetReadOnlySpan(new Gpa(0x20_0000), 0x100_2000)]);
         using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
 
-        SevLaunchResult result = launch.Run(_memory, Pieces, [], owner: null);
+        SevLaunchResult result = launch.Measure(_memory, Content).Result;
+        launch.Finish();
 
         Assert.Equal(
             ["LAUNCH_START 0x00000001 godh 0 session 0", .. EsTranscript.Skip(1).Where(static line => line != "LAUNCH_UPDATE_VMSA")],
             commands.Transcript);
         Assert.Equal(expected, result.LaunchDigest.ToArray());
         Assert.Equal(expected, SHA256.HashData(commands.Launched.ToArray()));
-        Assert.Equal(0x100_3000UL, result.LaunchedBytes);
+        Assert.Equal(Pieces.Select(static piece => (piece.Name, piece.Range)), result.Pieces.Select(static piece => (piece.Name, piece.Range)));
+        Assert.All(result.Pieces, static piece => Assert.True(piece.Sha256.IsEmpty));
         Assert.Equal(7u, result.Handle);
         Assert.Same(RecordingSevCommands.Measurement, result.Measurement);
     }
@@ -91,7 +96,11 @@ public sealed class SevLaunchTests : IDisposable
         RecordingSevCommands commands = new() { RefusedLine = step };
         SevLaunch launch = new(commands, Input(SevGuestKind.SevEs, 5), Logger.None);
 
-        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(() => launch.Run(_memory, Pieces, [], owner: null));
+        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(() =>
+        {
+            launch.Measure(_memory, Content);
+            launch.Finish();
+        });
 
         Assert.Equal(EsTranscript[step], refused.Command);
         Assert.Equal(EsTranscript.Take(step + 1), commands.Transcript);
@@ -105,7 +114,7 @@ public sealed class SevLaunchTests : IDisposable
     {
         RecordingSevCommands commands = new() { RefusesUnregister = true };
         SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
-        launch.Run(_memory, Pieces, [], owner: null);
+        launch.Measure(_memory, Content);
 
         launch.Dispose();
         launch.Dispose();
@@ -114,29 +123,66 @@ public sealed class SevLaunchTests : IDisposable
     }
 
     [Fact]
-    public void Run_OwnerWithASecret_GetsTheMeasurementFirstAndTheSecretIsInBeforeTheGuestRuns()
+    public void Measure_PiecesWanted_HashesEachPlainText()
     {
-        RecordingSevCommands commands = new();
-        TransportPacket packet = TransportPacket.Parse(new byte[TransportPacket.HeaderSize], new byte[64], "test");
-        Owner owner = new([new LaunchSecretDelivery(new Gpa(0x8000), packet)]);
-        using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+        byte[] zeroPage = _memory.GetReadOnlySpan(new Gpa(0x7000), 0x1000).ToArray();
+        byte[] kernel = _memory.GetReadOnlySpan(new Gpa(0x20_0000), 0x100_2000).ToArray();
+        using SevLaunch launch = new(new RecordingSevCommands(), Input(SevGuestKind.Sev, 1), Logger.None) { HashesPieces = true };
 
-        launch.Run(_memory, Pieces, [], owner);
+        SevLaunchResult result = launch.Measure(_memory, Content).Result;
 
-        Assert.Same(RecordingSevCommands.Measurement, owner.Seen);
-        Assert.Equal(["LAUNCH_MEASURE", "LAUNCH_SECRET 0x8000 +0x40", "LAUNCH_FINISH"], commands.Transcript.TakeLast(3));
+        Assert.Equal(
+            [SHA256.HashData(zeroPage), SHA256.HashData(kernel)], result.Pieces.Select(static piece => piece.Sha256.ToArray()));
     }
 
     [Fact]
-    public void Run_OwnerWhoRefuses_NeverLetsTheGuestRun()
+    public void Inject_AfterTheMeasurement_PutsSecretsWhereTheyBelong()
     {
         RecordingSevCommands commands = new();
-        Owner owner = new(null);
         using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+        MeasuredLaunch measured = launch.Measure(_memory, Content);
 
-        Assert.Throws<OperationCanceledException>(() => launch.Run(_memory, Pieces, [], owner));
+        Assert.Equal(new GpaRange(new Gpa(0x9000), 64), measured.Inject(Packet(64), target: null));
+        Assert.Equal(new GpaRange(new Gpa(0x8FC0), 64), measured.Inject(Packet(64), new Gpa(0x8FC0)));
+        launch.Finish();
 
-        Assert.Equal("LAUNCH_MEASURE", commands.Transcript[^1]);
+        Assert.Equal(
+            ["LAUNCH_MEASURE", "LAUNCH_SECRET 0x9000 +0x40", "LAUNCH_SECRET 0x8fc0 +0x40", "LAUNCH_FINISH"],
+            commands.Transcript.TakeLast(4));
+    }
+
+    [Theory]
+    [InlineData(0x9030UL, 64, "launch secret: gpa: at 0x9030 there is a secret already")]
+    [InlineData(null, 64, "launch secret: gpa: at 0x9000 there is a secret already")]
+    [InlineData(0xAFE0UL, 64, "launch secret: gpa: 64 bytes at 0xafe0 pass the end of a page")]
+    [InlineData(0xC000_0000UL, 64, "launch secret: gpa: 0xc0000000 is not RAM of the guest")]
+    [InlineData(0xFFFF_FFFF_FFFF_F000UL, 4096, "launch secret: gpa: 0xfffffffffffff000 is not RAM of the guest")]
+    [InlineData(0xA000UL, 4112, "launch secret: secret: has 4112 bytes; 1 to 4096 are possible")]
+    [InlineData(0xA000UL, 0, "launch secret: secret: has 0 bytes; 1 to 4096 are possible")]
+    public void Inject_WhereNoSecretCanBe_IsRefusedBeforeTheFirmware(ulong? target, int length, string message)
+    {
+        RecordingSevCommands commands = new();
+        using SevLaunch launch = new(commands, Input(SevGuestKind.Sev, 1), Logger.None);
+        MeasuredLaunch measured = launch.Measure(_memory, Content);
+        measured.Inject(Packet(64), target: null);
+        int before = commands.Transcript.Count;
+
+        InvalidInputException refused = Assert.Throws<InvalidInputException>(
+            () => measured.Inject(Packet(length), target is ulong gpa ? new Gpa(gpa) : null));
+
+        Assert.Equal(message, refused.Message);
+        Assert.Equal(before, commands.Transcript.Count);
+    }
+
+    [Fact]
+    public void Inject_NoPlaceOfItsOwn_WantsOne()
+    {
+        using SevLaunch launch = new(new RecordingSevCommands(), Input(SevGuestKind.Sev, 1), Logger.None);
+        MeasuredLaunch measured = launch.Measure(_memory, Content with { SecretArea = default });
+
+        InvalidInputException refused = Assert.Throws<InvalidInputException>(() => measured.Inject(Packet(64), target: null));
+
+        Assert.Equal("gpa", refused.Field);
     }
 
     [Theory]
@@ -173,14 +219,6 @@ public sealed class SevLaunchTests : IDisposable
     private static SevLaunchInput Input(SevGuestKind kind, uint policy) =>
         new(kind, new LaunchStartRequest(new SevPolicy(policy), default, default));
 
-    private sealed class Owner(IReadOnlyList<LaunchSecretDelivery>? secrets) : ILaunchOwner
-    {
-        public LaunchMeasurement? Seen { get; private set; }
-
-        public IReadOnlyList<LaunchSecretDelivery> Approve(LaunchMeasurement measurement, SevPolicy policy)
-        {
-            Seen = measurement;
-            return secrets ?? throw new OperationCanceledException("The owner refuses.");
-        }
-    }
+    private static TransportPacket Packet(int length) =>
+        TransportPacket.Parse(new byte[TransportPacket.HeaderSize], new byte[length], "test");
 }

@@ -62,6 +62,7 @@ internal static class MeasureOptionCheck
                 ("--bundle", options.Bundle),
                 ("--initramfs", options.Initramfs),
                 ("--cmdline", options.CommandLine),
+                ("--secret-page", options.SecretPage ? string.Empty : null),
                 ("--explain", options.Explain ? string.Empty : null));
             return;
         }
@@ -85,7 +86,12 @@ internal static class MeasureOptionCheck
                 ("--vmsa-cpu0", options.VmsaCpu0),
                 ("--vmsa-cpu1", options.VmsaCpu1));
         }
-        else if (options.Kernel is null)
+        else
+        {
+            Refuse("--firmware, which has a place of its own for a secret", ("--secret-page", options.SecretPage ? string.Empty : null));
+        }
+
+        if (options.Firmware is not null && options.Kernel is null)
         {
             Refuse("a launch without --kernel", ("--initramfs", options.Initramfs), ("--cmdline", options.CommandLine));
         }

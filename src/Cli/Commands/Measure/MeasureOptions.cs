@@ -32,6 +32,10 @@ internal sealed class MeasureOptions : CommonOptions
     [Option("append", Hidden = true)]
     public string? Append { get; set; }
 
+    /// <summary>Whether the initrd ends with a page for a secret.</summary>
+    [Option("secret-page", HelpText = "The initial RAM disk ends with the page that run --secret-page appends.")]
+    public bool SecretPage { get; set; }
+
     /// <summary>The firmware image.</summary>
     [Option("firmware", MetaValue = "FILE",
         HelpText = "Guest firmware such as OVMF.fd; with --kernel its hash table is measured too. Also: --ovmf.")]

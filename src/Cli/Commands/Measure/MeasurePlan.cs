@@ -187,7 +187,10 @@ internal sealed class MeasurePlan : IDisposable
         {
             Machine = new VmConfig
             {
-                Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty),
+                Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty)
+                {
+                    HasSecretPage = _options.SecretPage || _bundle is { HasSecretPage: true },
+                },
                 MemoryBytes = _options.Memory is null && _bundle is not null
                     ? _bundle.MemoryBytes
                     : MemoryValue.Parse(_options.Memory ?? DefaultMemory),

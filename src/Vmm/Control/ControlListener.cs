@@ -1,0 +1,176 @@
+using System.Net.Sockets;
+using Mono.Unix.Native;
+
+namespace KvmSevVmm.Vmm.Control;
+
+/// <summary>
+/// The socket's file: made for its user alone, in the place of one that a dead monitor left, and removed at the end. A lock file beside it
+/// (<c>PATH.lock</c>), which the kernel unlocks however its holder ends, tells a dead monitor from a living one.
+/// </summary>
+internal sealed class ControlListener : IDisposable
+{
+    private const string Option = "--api-socket";
+    private const int Backlog = 128;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>umask(2) while the socket is made: nothing for group and others.</summary>
+    private const FilePermissions Hidden = FilePermissions.S_IRWXG | FilePermissions.S_IRWXO;
+
+    private readonly string _path;
+    private readonly FileStream _lock;
+
+    private ControlListener(string path, FileStream held, Socket socket)
+    {
+        _path = path;
+        _lock = held;
+        Socket = socket;
+    }
+
+    /// <summary>The listening socket.</summary>
+    internal Socket Socket { get; }
+
+    /// <summary>Makes the socket.</summary>
+    /// <param name="path">Where.</param>
+    /// <exception cref="InvalidInputException">The path is too long, or something else than a socket stands there.</exception>
+    /// <exception cref="IOException">Another program listens there, or the socket cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be made there.</exception>
+    internal static ControlListener Open(string path)
+    {
+        UnixDomainSocketEndPoint endPoint = EndPointOf(path);
+        FileStream held = TakeLock(path);
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            RemoveStale(path, endPoint);
+            Bind(socket, endPoint);
+            socket.Listen(Backlog);
+            return new ControlListener(path, held, socket);
+        }
+        catch (Exception failure)
+        {
+            socket.Dispose();
+            Unlock(path, held);
+            if (failure is SocketException)
+            {
+                throw new IOException($"{Option}: cannot listen at '{path}': {failure.Message}", failure);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>The address of a path.</summary>
+    /// <param name="path">The path.</param>
+    /// <exception cref="InvalidInputException">It is too long for a socket.</exception>
+    internal static UnixDomainSocketEndPoint EndPointOf(string path)
+    {
+        try
+        {
+            return new UnixDomainSocketEndPoint(path);
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidInputException(Option, path, "is no path for a socket; those have at most 107 bytes", error);
+        }
+    }
+
+    /// <summary>Stops listening and removes the socket's file.</summary>
+    public void Dispose()
+    {
+        Socket.Dispose();
+        File.Delete(_path);
+        Unlock(_path, _lock);
+    }
+
+    private static string LockOf(string path) => path + ".lock";
+
+    private static FileStream TakeLock(string path)
+    {
+        while (true)
+        {
+            FileStream held;
+            try
+            {
+                FileStreamOptions options = new()
+                {
+                    Mode = FileMode.OpenOrCreate,
+                    Access = FileAccess.ReadWrite,
+                    Share = FileShare.None,
+                };
+                if (!OperatingSystem.IsWindows())
+                {
+                    options.UnixCreateMode = OwnerOnly;
+                }
+
+                held = new FileStream(LockOf(path), options);
+            }
+            catch (DirectoryNotFoundException error)
+            {
+                throw new IOException($"{Option}: cannot listen at '{path}': the directory does not exist", error);
+            }
+            catch (UnauthorizedAccessException error)
+            {
+                throw new UnauthorizedAccessException($"{Option}: cannot listen at '{path}': permission denied", error);
+            }
+            catch (IOException error)
+            {
+                throw new IOException($"{Option}: another kvmsev holds '{path}', or its lock cannot be taken: {error.Message}", error);
+            }
+
+            // Between opening and locking, its last holder may have removed it; a lock on a removed file keeps nobody out.
+            if (Syscall.fstat((int)held.SafeFileHandle.DangerousGetHandle(), out Stat mine) == 0
+                && Syscall.stat(LockOf(path), out Stat there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+            {
+                return held;
+            }
+
+            held.Dispose();
+        }
+    }
+
+    private static void Unlock(string path, FileStream held)
+    {
+        File.Delete(LockOf(path));
+        held.Dispose();
+    }
+
+    private static void RemoveStale(string path, UnixDomainSocketEndPoint endPoint)
+    {
+        if (Syscall.lstat(path, out Stat status) != 0)
+        {
+            return;
+        }
+
+        if ((status.st_mode & FilePermissions.S_IFMT) != FilePermissions.S_IFSOCK)
+        {
+            throw new InvalidInputException(Option, path, "exists and is no socket");
+        }
+
+        // Other programs do not know of the lock.
+        using Socket trial = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            trial.Connect(endPoint);
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            File.Delete(path);
+            return;
+        }
+
+        throw new IOException($"{Option}: another program listens at '{path}'");
+    }
+
+    private static void Bind(Socket socket, UnixDomainSocketEndPoint endPoint)
+    {
+        FilePermissions before = Syscall.umask(Hidden);
+        try
+        {
+            socket.Bind(endPoint);
+        }
+        finally
+        {
+            Syscall.umask(before);
+        }
+    }
+}

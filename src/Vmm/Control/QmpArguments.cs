@@ -1,0 +1,73 @@
+using System.Text.Json;
+
+namespace KvmSevVmm.Vmm.Control;
+
+/// <summary>The arguments of a command; what is asked for is known, anything else is refused.</summary>
+internal sealed class QmpArguments
+{
+    private readonly JsonElement? _arguments;
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Takes the arguments.</summary>
+    /// <param name="arguments">A JSON object, or null for none.</param>
+    internal QmpArguments(JsonElement? arguments)
+    {
+        _arguments = arguments;
+    }
+
+    /// <summary>A member that holds base64.</summary>
+    /// <param name="name">Its name.</param>
+    internal byte[] RequireBase64(string name)
+    {
+        if (Find(name) is not JsonElement value)
+        {
+            throw new QmpException($"Parameter '{name}' is missing");
+        }
+
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            throw new QmpException($"Invalid parameter type for '{name}', expected: string");
+        }
+
+        return value.TryGetBytesFromBase64(out byte[]? bytes)
+            ? bytes
+            : throw new QmpException($"Parameter '{name}' expects base64");
+    }
+
+    /// <summary>A member that is an unsigned number; null where it is not there.</summary>
+    /// <param name="name">Its name.</param>
+    internal ulong? OptionalNumber(string name)
+    {
+        if (Find(name) is not JsonElement value)
+        {
+            return null;
+        }
+
+        return value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number)
+            ? number
+            : throw new QmpException($"Invalid parameter type for '{name}', expected: uint64");
+    }
+
+    /// <summary>Refuses members that nobody asked for.</summary>
+    internal void End()
+    {
+        if (_arguments is not JsonElement arguments)
+        {
+            return;
+        }
+
+        foreach (JsonProperty member in arguments.EnumerateObject())
+        {
+            if (!_known.Contains(member.Name))
+            {
+                throw new QmpException($"Parameter '{QmpText.Shorten(member.Name)}' is unexpected");
+            }
+        }
+    }
+
+    private JsonElement? Find(string name)
+    {
+        _known.Add(name);
+        return _arguments is JsonElement arguments && arguments.TryGetProperty(name, out JsonElement value) ? value : null;
+    }
+}
