@@ -92,6 +92,65 @@ public sealed class MeasureBadInputTests : IDisposable
     public void MissingFile_IsNoInput(string options, string message) =>
         AssertRefusal(ExitCode.NoInput, Run(options), message, null);
 
+    [Theory]
+    [InlineData("not json", "bundle.json: JSON: ")]
+    [InlineData("[]", "bundle.json: JSON: is not an object")]
+    [InlineData("{}", "bundle.json: schema: is missing")]
+    [InlineData("{\"schema\":1}", "bundle.json: schema: is Number, not String")]
+    [InlineData("{\"schema\":\"kvmsev.launch-bundle/2\"}", "bundle.json: schema: is not kvmsev.launch-bundle/1")]
+    [InlineData("sev|cBit|9", "bundle.json: cBit: is not a whole number from 33 to 51")]
+    [InlineData("sev|kind|\"x\"", "bundle.json: kind or policy: --sev: unknown value 'x'")]
+    [InlineData("sev|policy|\"x\"", "bundle.json: kind or policy: --sev policy: ")]
+    [InlineData("sev|initInterface|\"x\"", "bundle.json: initInterface: 'x' is neither legacy nor init2")]
+    [InlineData("sev|vcpus|0", "bundle.json: vcpus: is not a whole number from 1 to 4096")]
+    [InlineData("sev|memoryBytes|-1", "bundle.json: memoryBytes: is not a whole number from 1 to ")]
+    [InlineData("sev|cpuSignature|\"12\"", "bundle.json: cpuSignature: '12' is not a 32-bit number with 0x")]
+    [InlineData("sev|firmware|{\"apiMajor\":1,\"apiMinor\":300,\"build\":2}", "bundle.json: apiMinor: is not a whole number from 0 to 255")]
+    [InlineData("sev|pieces|[1]", "bundle.json: name: is missing")]
+    [InlineData("sev|launchDigest|\"00\"", "bundle.json: launchDigest: has 1 bytes instead of 32")]
+    [InlineData("sev|measurement|\"***\"", "bundle.json: measurement: is not encoded as it must be")]
+    public void WrongBundle_IsBadInput(string content, string message)
+    {
+        string[] change = content.Split('|');
+        Write("bundle.json", System.Text.Encoding.UTF8.GetBytes(change.Length == 1 ? content : Bundle(change[1], change[2])));
+
+        AssertRefusal(ExitCode.BadInput, Run("--bundle bundle.json --kernel tiny.elf"), message, null);
+    }
+
+    [Fact]
+    public void Bundle_OfAnotherMode_IsUsage()
+    {
+        Write("bundle.json", System.Text.Encoding.UTF8.GetBytes(Bundle("vcpus", "1")));
+
+        AssertRefusal(
+            ExitCode.Usage,
+            Run("--bundle bundle.json --sev sev-es --kernel tiny.elf"),
+            "--sev says sev-es, the bundle says sev",
+            null);
+    }
+
+    private static string Bundle(string changed, string value)
+    {
+        Dictionary<string, string> members = new()
+        {
+            ["schema"] = "\"kvmsev.launch-bundle/1\"",
+            ["simulated"] = "false",
+            ["kind"] = "\"sev\"",
+            ["initInterface"] = "\"init2\"",
+            ["policy"] = "\"0x00000001\"",
+            ["firmware"] = "{\"apiMajor\":1,\"apiMinor\":55,\"build\":25}",
+            ["cBit"] = "51",
+            ["memoryBytes"] = "67108864",
+            ["vcpus"] = "1",
+            ["cpuSignature"] = "\"0x00a00f11\"",
+            ["pieces"] = "[]",
+            ["launchDigest"] = $"\"{Digest}\"",
+            ["measurement"] = $"\"{Convert.ToBase64String(new byte[48])}\"",
+        };
+        members[changed] = value;
+        return $"{{{string.Join(',', members.Select(static member => $"\"{member.Key}\":{member.Value}"))}}}";
+    }
+
     [Fact]
     public void KeyOnAnotherCurve_IsBadInput()
     {
