@@ -77,8 +77,11 @@ internal static class DirectLaunchVariants
 
     private static IEnumerable<(int Value, string? Difference)> ListVcpuCounts(int given) =>
         Enumerable.Range(1, LastVcpuCount).Where(count => count != given)
-            .Select(count => (count, (string?)string.Create(CultureInfo.InvariantCulture, $"{count} vCPU{(count == 1 ? string.Empty : "s")} instead of {given}")))
+            .Select(count => (count, (string?)$"{DescribeCount(count)} instead of {given.ToString(CultureInfo.InvariantCulture)}"))
             .Prepend((given, null));
+
+    private static string DescribeCount(int count) =>
+        count == 1 ? "1 vCPU" : string.Create(CultureInfo.InvariantCulture, $"{count} vCPUs");
 
     private static IEnumerable<(ulong Value, string? Difference)> ListMemorySizes(ulong given)
     {

@@ -30,7 +30,7 @@ public sealed class MeasureBadInputTests : IDisposable
     [InlineData("", "--sev is required", "write --sev sev, sev-es or sev-snp")]
     [InlineData("--sev none", "--sev: unknown value 'none'", "the values are: sev, sev-es, sev-snp, simulated, seves, snp")]
     [InlineData("--sev sev", "nothing to measure", "give --kernel, --firmware or --launch-digest")]
-    [InlineData("--sev sev-snp --kernel tiny.elf", "--firmware is required with SEV-SNP", "a SEV-SNP guest starts with firmware such as OVMF.fd")]
+    [InlineData("--sev sev-snp --kernel tiny.elf", "--firmware is required with SEV-SNP", "a SEV-SNP guest starts with ")]
     [InlineData("--sev sev,cbitpos=5 --kernel tiny.elf", "--sev cbitpos: '5' is out of range; it must be 33 to 51", null)]
     [InlineData("--sev sev,kind=sev --kernel tiny.elf", "--sev: kind has no meaning with mode 'sev'", null)]
     [InlineData("--sev sev,policy=x --kernel tiny.elf", "--sev policy: ", "write a number, or names such as nodbg+es")]
@@ -39,11 +39,13 @@ public sealed class MeasureBadInputTests : IDisposable
     [InlineData("--sev sev-es --firmware ovmf.fd --cpu-model Zen", "--cpu-model: 'Zen' is neither a number nor one of EPYC, ", null)]
     [InlineData("--sev sev --kernel tiny.elf --cpus 0", "--cpus: '0' is out of range; it must be 1 to 255", null)]
     [InlineData("--sev sev --kernel tiny.elf --memory 1x", "--memory: unknown suffix 'x' in '1x'", "the suffixes are ")]
-    [InlineData("--sev sev --kernel tiny.elf --expect 1234", "--expect: '1234' is no digest or measurement", "write 32 bytes as hex or base64, ")]
+    [InlineData("--sev sev --kernel tiny.elf --expect 1234", "--expect: '1234' is no digest or measurement", "write 32 bytes as hex ")]
     [InlineData("--sev sev --kernel tiny.elf --nonce 00", "--nonce has no meaning with a launch without --tik", null)]
-    [InlineData("--sev sev --kernel tiny.elf --tik tik.bin", "--firmware-version is required with a TIK", "the measurement depends on it; ")]
-    [InlineData("--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55", "--firmware-version: '1.55' is no firmware version", "write ")]
-    [InlineData("--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55.25", "--nonce or --measurement is required with a TIK", "the ")]
+    [InlineData("--sev sev --kernel tiny.elf --tik tik.bin", "--firmware-version is required with a TIK", "the measurement ")]
+    [InlineData(
+        "--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55", "--firmware-version: '1.55' is no firmware version", "write ")]
+    [InlineData(
+        "--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55.25", "--nonce or --measurement is required with a TIK", "the ")]
     [InlineData("--sev sev --kernel tiny.elf --tik tik.bin --tk tik.bin", "--tik and --tk give the same key; give one of them", null)]
     [InlineData("--sev sev-snp --firmware ovmf.fd --tik tik.bin", "--tik has no meaning with SEV-SNP, whose measurement is ", null)]
     [InlineData("--sev sev --firmware ovmf.fd --firmware-only", "--firmware-only has no meaning with SEV and SEV-ES", null)]
@@ -52,7 +54,7 @@ public sealed class MeasureBadInputTests : IDisposable
     [InlineData("--sev sev --launch-digest " + Digest + " --kernel tiny.elf", "--kernel has no meaning with --launch-digest", null)]
     [InlineData("--sev sev --initrd empty --initramfs empty", "--initramfs and --initrd are the same option; give one of them", null)]
     [InlineData("--sev sev --firmware ovmf.fd --format oct", "--format: unknown value 'oct'", "the values are: hex, base64")]
-    [InlineData("--sev sev-es --firmware ovmf.fd --cpus 2 --vmsa-cpu0 page", "--vmsa-cpu1 is required with --vmsa-cpu0 and more than ", null)]
+    [InlineData("--sev sev-es --firmware ovmf.fd --cpus 2 --vmsa-cpu0 page", "--vmsa-cpu1 is required with --vmsa-cpu0 and ", null)]
     public void WrongCommandLine_IsUsage(string options, string? message, string? hint) =>
         AssertRefusal(ExitCode.Usage, Run(options), message, hint);
 
@@ -75,7 +77,7 @@ public sealed class MeasureBadInputTests : IDisposable
     [InlineData("--sev sev --launch-digest " + Digest + " --tik short --firmware-version 1.55.25", "short: TIK: 15 bytes, and no hex or ")]
     [InlineData("--sev sev --kernel tiny.elf --expect ./short", "./short: digest or measurement: 15 bytes, ")]
     [InlineData("--sev sev-es --firmware ovmf.fd --vmsa-cpu0 short", "short: VMSA: 15 bytes, ")]
-    [InlineData("--sev sev-snp --firmware ovmf.fd --cpu-model EPYC --id-key key.pem", "key.pem: private key: no unencrypted EC private key")]
+    [InlineData("--sev sev-snp --firmware ovmf.fd --cpu-model EPYC --id-key key.pem", "key.pem: private key: no unencrypted EC ")]
     [InlineData("--sev sev,cbitpos=51 --kernel .", "--kernel: .: is a directory, not a file")]
     [InlineData("--sev sev --firmware .", "--firmware: .: is a directory, not a file")]
     public void WrongFileOrValue_IsBadInput(string options, string message) =>
@@ -160,9 +162,15 @@ public sealed class MeasureBadInputTests : IDisposable
         Write("public.pem", System.Text.Encoding.ASCII.GetBytes(key.ExportSubjectPublicKeyInfoPem()));
 
         AssertRefusal(
-            ExitCode.BadInput, Run("--sev snp --firmware ovmf.fd --id-key p256.pem"), "p256.pem: private key: it is not on the curve P-384", null);
+            ExitCode.BadInput,
+            Run("--sev snp --firmware ovmf.fd --id-key p256.pem"),
+            "p256.pem: private key: it is not on the curve P-384",
+            null);
         AssertRefusal(
-            ExitCode.BadInput, Run("--sev snp --firmware ovmf.fd --id-key public.pem"), "public.pem: private key: no unencrypted EC private", null);
+            ExitCode.BadInput,
+            Run("--sev snp --firmware ovmf.fd --id-key public.pem"),
+            "public.pem: private key: no unencrypted EC private",
+            null);
     }
 
     private static void AssertRefusal(int exitCode, CliResult result, string? message, string? hint)

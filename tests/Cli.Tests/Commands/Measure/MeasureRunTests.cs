@@ -5,7 +5,9 @@ using KvmSevVmm.Vmm.Vcpus;
 
 namespace KvmSevVmm.Cli.Tests.Commands.Measure;
 
-/// <summary>What <c>run</c> launches on a machine with SEV, and what the firmware measures there, is what <c>measure</c> says beforehand.</summary>
+/// <summary>
+/// What <c>run</c> launches on a machine with SEV, and what the firmware measures there, is what <c>measure</c> says beforehand.
+/// </summary>
 public sealed class MeasureRunTests : IDisposable
 {
     private readonly SevHostFixture _host = new();
@@ -66,14 +68,15 @@ public sealed class MeasureRunTests : IDisposable
             host, sev, [.. files, .. page, "--cpus", $"{vcpus}", "--launch-only", "--launch-bundle", bundle]);
 
         CliResult result = CliRunner.Run(["measure", "--bundle", bundle, "--kernel", WriteKernel(), .. files]);
-        CliResult other = CliRunner.Run(["measure", "--bundle", bundle, "--kernel", WriteKernel(), .. files[..2], "--cmdline", string.Empty]);
+        CliResult other = CliRunner.Run(
+            ["measure", "--bundle", bundle, "--kernel", WriteKernel(), .. files[..2], "--cmdline", string.Empty]);
         CliResult lessPage = CliRunner.Run(
             ["measure", "--sev", $"{sev},cbitpos=46", "--memory", "64M", "--cpus", $"{vcpus}", "--cpu-signature", GetSignature(),
                 "--kernel", WriteKernel(), .. files, "--expect", run.OfVm("launch_digest")]);
 
         Assert.Equal(run.OfVm("launch_digest") + "\n", result.Output);
         Assert.Equal("kvmsev: launch digest of the bundle: matches", result.ErrorLines[^1]);
-        Assert.Contains("check that it is yours", result.Error, StringComparison.Ordinal);
+        Assert.Contains("is the bundle's too: is it yours?", result.Error, StringComparison.Ordinal);
         Assert.Equal((ExitCode.Success, ExitCode.Failure), (result.ExitCode, other.ExitCode));
         Assert.Equal(hasSecretPage ? "kvmsev: it comes out with: --secret-page" : "kvmsev: --expect: matches", lessPage.ErrorLines[^1]);
     }
