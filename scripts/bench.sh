@@ -7,7 +7,8 @@
 #   --no-lab          leave out the boots
 #   --baseline-only   compile the C baseline into artifacts/bench and stop
 #
-# 1. tests/Bench, if there is a /dev/kvm: one exit round trip C# against C, the tracker, start-up, memory. It is called as
+# 1. tests/Bench, if there is a /dev/kvm: one exit round trip C# against C, the tracker, launch digests against openssl
+#    speed, start-up, memory. It is called as
 #      artifacts/kvmsev-bench --pio-library artifacts/bench/libpiobaseline.so --kvmsev artifacts/kvmsev
 #    and prints its own lines; its exit code is not 0 if a limit was passed.
 # 2. Boot to init in the laboratory, kvmsev against bench/c-baseline/monitor.c in turns.
@@ -67,6 +68,7 @@ if [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
   note "no usable /dev/kvm: the benchmarks of tests/Bench are left out"
 else
   need_dotnet
+  need openssl=openssl
   quietly dotnet restore "$REPO_ROOT/tests/Bench" --locked-mode || die "cannot restore the packages of tests/Bench"
   publish_native tests/Bench kvmsev-bench
   "$ARTIFACTS/kvmsev-bench" --pio-library "$BENCH/libpiobaseline.so" --kvmsev "$ARTIFACTS/kvmsev" || over=1

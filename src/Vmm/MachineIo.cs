@@ -9,7 +9,9 @@ namespace KvmSevVmm.Vmm;
 /// <param name="Messages">Takes the words for the person at the terminal (Ctrl-A H), never the guest's bytes.</param>
 /// <param name="EventLog">Takes the event log as JSON lines, or null for none. The machine closes it.</param>
 /// <param name="StartTimestamp">Stopwatch time stamp that the event log counts from.</param>
-public sealed record MachineIo(Stream Output, IConsoleSource? Input, TextWriter Messages, Stream? EventLog, long StartTimestamp)
+/// <param name="DebugConsole">Takes what the guest writes to the debug console's port, or null for a machine without one.</param>
+public sealed record MachineIo(
+    Stream Output, IConsoleSource? Input, TextWriter Messages, Stream? EventLog, long StartTimestamp, Stream? DebugConsole = null)
 {
     /// <summary>What ends the machine, for who may want to end it before it is built.</summary>
     public required StopSignal Stop { get; init; }

@@ -6,6 +6,7 @@ using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
+using KvmSevVmm.Vmm.Devices.Firmware;
 using KvmSevVmm.Vmm.Host;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -64,16 +65,20 @@ public static class VirtualMachineBuilder
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
-        IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
+        var tracker = new SharedRegionTracker(
+            layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
+        CheckMapFits(tracker);
+        var guestLog = new BoundedLog(log);
+        FirmwareDevices? firmwareDevices = firmware is null
+            ? null
+            : owned.Add(FirmwareDevices.Create(config, memory, acpi, tracker, guestLog));
+        DebugConsole? debugConsole = io.DebugConsole is { } debugOutput ? owned.Add(new DebugConsole(debugOutput)) : null;
+        IoBus ports = AttachDevices(config, vm, output, stop, layout, firmwareDevices, debugConsole, out Serial16550 serial);
         var powerButton = new PowerButton(new GsiLine(vm, PowerButton.Gsi));
         ConsoleInput? input = io.Input is { } source
             ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
             : null;
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
-        var tracker = new SharedRegionTracker(
-            layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
-        CheckMapFits(tracker);
-        var guestLog = new BoundedLog(log);
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.
@@ -228,7 +233,15 @@ public static class VirtualMachineBuilder
         }
     }
 
-    private static IoBus AttachDevices(VmConfig config, KvmVm vm, ConsoleOutput output, StopSignal stop, out Serial16550 serial)
+    private static IoBus AttachDevices(
+        VmConfig config,
+        KvmVm vm,
+        ConsoleOutput output,
+        StopSignal stop,
+        GuestLayout layout,
+        FirmwareDevices? firmware,
+        DebugConsole? debugConsole,
+        out Serial16550 serial)
     {
         var ports = new IoBus();
         serial = new Serial16550(new GsiLine(vm, Serial16550.Com1Irq), output);
@@ -236,9 +249,23 @@ public static class VirtualMachineBuilder
         var keyboard = new I8042(stop, new GsiLine(vm, I8042.KeyboardIrq));
         ports.Register(I8042.DataPort, 1, keyboard.Data, "i8042-data");
         ports.Register(I8042.CommandPort, 1, keyboard.Command, "i8042-command");
-        ports.Register(CmosRtc.Port, CmosRtc.WindowLength, new CmosRtc(TimeProvider.System), "cmos-rtc");
+        ports.Register(CmosRtc.Port, CmosRtc.WindowLength, new CmosRtc(TimeProvider.System, layout.LowRam.Length, layout.HighRam.Length), "cmos-rtc");
         ports.Register(PostCode.Port, 1, new PostCode(), "post-code");
-        ports.Register(ResetPort.Port, ResetPort.WindowLength, new ResetPort(stop), "reset");
+        var reset = new ResetPort(stop);
+        if (firmware is null)
+        {
+            ports.Register(ResetPort.Port, ResetPort.WindowLength, reset, "reset");
+        }
+        else
+        {
+            firmware.Attach(ports, reset, stop);
+        }
+
+        if (debugConsole is not null)
+        {
+            ports.Register(DebugConsole.Port, 1, debugConsole, "debug-console");
+        }
+
         ports.Register(SleepControl.ControlPort, SleepControl.WindowLength, new SleepControl(stop), "sleep-control");
         ports.Register(PanicPort.Port, 1, new PanicPort(stop), "pvpanic");
         if (config.DebugExitPort is { } port)

@@ -127,7 +127,14 @@ internal static class RunCommand
             bool isTerminal = serial.Kind == SerialKind.Tty;
             using IDisposable? rawTerminal = isTerminal && !config.WaitsForOwner ? context.EnterRawTerminal() : null;
             RunOutputs outputs = new(
-                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log)
+                files.EventLog?.Stream,
+                serial,
+                serialOutput,
+                stop,
+                context.StartTimestamp,
+                context.StartedAt,
+                context.Log,
+                files.DebugConsole)
             {
                 TakeBundle = files.LaunchBundle is OutputFile file
                     ? bundle => file.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))

@@ -30,6 +30,9 @@ internal sealed class RunFiles : IDisposable
     /// </summary>
     internal FileStream? Serial { get; private set; }
 
+    /// <summary>What the debug console writes to, likewise in place.</summary>
+    internal FileStream? DebugConsole { get; private set; }
+
     /// <summary>Opens every file; when one fails, those before it are closed and nothing is left behind.</summary>
     /// <param name="options">Their names.</param>
     /// <param name="serial">Where the serial port goes.</param>
@@ -46,8 +49,9 @@ internal sealed class RunFiles : IDisposable
             files.Result = OpenOne("--result", options.Result, standardOutput);
             files.LaunchBundle = OpenOne("--launch-bundle", options.LaunchBundle, standardOutput);
 
-            // Last: this one is emptied at once.
+            // Last: these are emptied at once.
             files.Serial = serial.Path is string path ? OutputFile.OpenLive("--serial", path) : null;
+            files.DebugConsole = options.DryRun ? null : OpenDebugConsole(options.DebugConsole);
             return files;
         }
         catch
@@ -65,6 +69,7 @@ internal sealed class RunFiles : IDisposable
         Result?.Dispose();
         LaunchBundle?.Dispose();
         Serial?.Dispose();
+        DebugConsole?.Dispose();
     }
 
     /// <summary>The event log is written on vCPU threads: a pipe whose reader is slow would hold up the guest, and its end.</summary>
@@ -76,6 +81,20 @@ internal sealed class RunFiles : IDisposable
         }
 
         return OpenOne("--event-log", path, standardOutput);
+    }
+
+    /// <summary>Written on vCPU threads, as the event log.</summary>
+    private static FileStream? OpenDebugConsole(string? path)
+    {
+        const string Option = "--debug-console";
+        if (path is null)
+        {
+            return null;
+        }
+
+        return path != "-" && FileKind.TypeOf(path) is null or FilePermissions.S_IFREG
+            ? OutputFile.OpenLive(Option, path)
+            : throw new UsageException($"{Option}: '{path}' is not a regular file");
     }
 
     private static OutputFile? OpenOne(string option, string? path, Stream standardOutput) =>

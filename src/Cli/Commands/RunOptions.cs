@@ -103,6 +103,10 @@ internal sealed class RunOptions : CommonOptions
         HelpText = "I/O port that ends the run: a byte V written there is exit code (V << 1 | 1) & 0xff.")]
     public string? DebugExit { get; set; }
 
+    /// <summary>File for what firmware writes to its debug port.</summary>
+    [Option("debug-console", MetaValue = "FILE", HelpText = "Write what the guest's firmware writes to its debug port 0x402.")]
+    public string? DebugConsole { get; set; }
+
     /// <summary>Where the serial port goes.</summary>
     [Option("serial", MetaValue = "TARGET", Default = "tty", HelpText = "First serial port: tty (Ctrl-A X ends), off or file=PATH.")]
     public string Serial { get; set; } = string.Empty;
@@ -316,6 +320,7 @@ internal sealed class RunOptions : CommonOptions
             ("--api-socket", ApiSocket),
             ("--serial", serialFile),
             ("--log-file", LogFile),
+            ("--debug-console", DebugConsole),
         ];
         Dictionary<string, string> taken = new(StringComparer.Ordinal);
         foreach ((string option, string? path) in inputs)

@@ -17,6 +17,7 @@ namespace KvmSevVmm.Cli.Commands;
 /// log.</param>
 /// <param name="StartedAt">The same moment on the wall clock, for <see cref="Vmm.VmTimes.StartedAt"/>.</param>
 /// <param name="Log">For words about the machine.</param>
+/// <param name="DebugConsole">Takes what firmware writes to its debug port; null when nobody asked for it.</param>
 internal sealed record RunOutputs(
     Stream? EventLog,
     SerialTarget Serial,
@@ -24,7 +25,8 @@ internal sealed record RunOutputs(
     StopRelay Stop,
     long StartTimestamp,
     DateTimeOffset StartedAt,
-    ILogger Log)
+    ILogger Log,
+    Stream? DebugConsole = null)
 {
     /// <summary>Takes the launch bundle as soon as the launch is measured; null when none was asked for.</summary>
     internal Action<LaunchBundle>? TakeBundle { get; init; }

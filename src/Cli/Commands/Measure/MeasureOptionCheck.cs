@@ -59,6 +59,7 @@ internal static class MeasureOptionCheck
                 "--launch-digest",
                 ("--kernel", options.Kernel),
                 ("--firmware", options.Firmware),
+                ("--bundle", options.Bundle),
                 ("--initramfs", options.Initramfs),
                 ("--cmdline", options.CommandLine),
                 ("--secret-page", options.SecretPage ? string.Empty : null),

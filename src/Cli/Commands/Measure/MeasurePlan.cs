@@ -26,9 +26,14 @@ internal sealed class MeasurePlan : IDisposable
     private readonly MeasureOptions _options;
     private readonly List<string> _notes = [];
 
-    private MeasurePlan(MeasureOptions options, MeasureSev sev)
+    private readonly MeasureBundle? _bundle;
+    private readonly bool _isPolicyGiven;
+
+    private MeasurePlan(MeasureOptions options, MeasureSev sev, MeasureBundle? bundle, bool isPolicyGiven)
     {
+        _isPolicyGiven = isPolicyGiven;
         _options = options;
+        _bundle = bundle;
         Sev = sev;
     }
 
@@ -66,9 +71,12 @@ internal sealed class MeasurePlan : IDisposable
     /// <exception cref="SevFormatException">A file or value is wrong; names the field.</exception>
     internal static MeasurePlan Create(MeasureOptions options)
     {
-        MeasureSev sev = MeasureSev.Parse(options.Sev ?? throw new UsageException("--sev is required", "write --sev sev, sev-es or sev-snp"));
-        MeasurePlan plan = new(options, sev);
+        MeasureBundle? bundle = options.Bundle is string path ? MeasureBundle.Read(path) : null;
+        MeasureSev? given = options.Sev is string text ? MeasureSev.Parse(text) : null;
+        MeasureSev sev = given?.CompleteFrom(bundle?.Sev) ?? bundle?.Sev
+            ?? throw new UsageException("--sev is required", "write --sev sev, sev-es or sev-snp");
         MeasureOptionCheck.Check(options, sev.Mode);
+        MeasurePlan plan = new(options, sev, bundle, isPolicyGiven: given?.Policy is not null || given?.SnpPolicy is not null);
         plan.ReadPolicy();
         plan.ReadMeasurement();
         plan.IdBlock = IdBlockRequest.Read(options);
@@ -111,10 +119,11 @@ internal sealed class MeasurePlan : IDisposable
             byte[] tik = _options.Tik is string path
                 ? ReadFile("--tik", path, "TIK", TransportKeys.KeySize)
                 : ReadFile("--tk", _options.Tk!, "TEK and TIK", TransportKeys.CombinedSize)[TransportKeys.KeySize..];
-            string version = _options.FirmwareVersion
-                ?? throw new UsageException(
+            SevFirmwareVersion version = _options.FirmwareVersion is string given
+                ? FirmwareVersionValue.Parse("--firmware-version", given)
+                : _bundle?.Firmware ?? throw new UsageException(
                     "--firmware-version is required with a TIK", "the measurement depends on it; 'kvmsev platform status' tells it");
-            Key = new MeasurementKey(tik, FirmwareVersionValue.Parse("--firmware-version", version), Policy);
+            Key = new MeasurementKey(tik, version, Policy);
         }
 
         if (_options.Measurement is string measurement)
@@ -132,9 +141,35 @@ internal sealed class MeasurePlan : IDisposable
             Expectations.Add(new Expectation("--expect", Read("--expect", expect, "digest or measurement", sizes), Key, Nonce));
         }
 
+        if (_bundle is { } bundle)
+        {
+            _notes.Add(bundle.Describe());
+            if (!_isPolicyGiven)
+            {
+                string policy = Sev.Mode == LaunchMode.Snp ? SnpPolicy.ToString() : Policy.ToString();
+                _notes.Add($"the policy {policy} is the bundle's too: is it yours?");
+            }
+
+            AddBundlesClaim(bundle);
+        }
+
         if (Key is not null && Nonce is null && !Expectations.Exists(static expectation => expectation.IsBlob))
         {
             throw new UsageException("--nonce or --measurement is required with a TIK", "the measurement depends on the firmware's nonce");
+        }
+    }
+
+    // Given values come first: they are the owner's.
+    private void AddBundlesClaim(MeasureBundle bundle)
+    {
+        if (Key is null || bundle.Measurement is null)
+        {
+            Expectations.Add(new Expectation("launch digest of the bundle", bundle.LaunchDigest, null, null));
+        }
+        else if (_options.Measurement is null && _options.Nonce is null)
+        {
+            Nonce = bundle.Measurement[LaunchMeasurement.MeasureSize..];
+            Expectations.Add(new Expectation("measurement of the bundle", bundle.Measurement, Key, Nonce));
         }
     }
 
@@ -162,10 +197,12 @@ internal sealed class MeasurePlan : IDisposable
             {
                 Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty)
                 {
-                    HasSecretPage = _options.SecretPage,
+                    HasSecretPage = _options.SecretPage || _bundle is { HasSecretPage: true },
                 },
-                MemoryBytes = MemoryValue.Parse(_options.Memory ?? DefaultMemory),
-                VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, MaximumDirectVcpus),
+                MemoryBytes = _options.Memory is null && _bundle is not null
+                    ? _bundle.MemoryBytes
+                    : MemoryValue.Parse(_options.Memory ?? DefaultMemory),
+                VcpuCount = ReadVcpuCount(MaximumDirectVcpus),
             },
             Kind = Sev.Mode == LaunchMode.SevEs ? SevGuestKind.SevEs : SevGuestKind.Sev,
             CBitPosition = Sev.CBitPosition ?? UsualCBit,
@@ -180,6 +217,10 @@ internal sealed class MeasurePlan : IDisposable
         return new DirectSubject(inputs);
     }
 
+    private int ReadVcpuCount(ulong maximum) => _options.Cpus is null && _bundle is not null
+        ? _bundle.VcpuCount
+        : (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, maximum);
+
     private void NoteInitInterface()
     {
         if (Sev.IsLegacyInit is null)
@@ -193,6 +234,11 @@ internal sealed class MeasurePlan : IDisposable
         if (_options.CpuModel is string model)
         {
             return ParseModel(model);
+        }
+
+        if (_bundle is not null)
+        {
+            return _bundle.CpuSignature;
         }
 
         if (isNeeded)
@@ -216,7 +262,7 @@ internal sealed class MeasurePlan : IDisposable
             Mode = Sev.Mode,
             Firmware = firmware,
             Kernel = ReadKernelHashes(),
-            VcpuCount = (int)NumberValue.Parse("--cpus", _options.Cpus ?? "1", 1, LaunchInputs.MaximumVcpuCount),
+            VcpuCount = ReadVcpuCount(LaunchInputs.MaximumVcpuCount),
             Profile = profile,
             SevFeatures = _options.SevFeatures is string features ? NumberValue.Parse("--sev-features", features) : null,
             FirmwareDigest = _options.OvmfHash is string hash

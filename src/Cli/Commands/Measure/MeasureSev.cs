@@ -17,7 +17,9 @@ namespace KvmSevVmm.Cli.Commands.Measure;
 /// <param name="Policy">The policy of a SEV or SEV-ES guest, or null.</param>
 /// <param name="SnpPolicy">The policy of a SEV-SNP guest, or null.</param>
 /// <param name="IsLegacyInit">Whether the guest is made by KVM_SEV_INIT or KVM_SEV_ES_INIT; null where nothing is said.</param>
-/// <param name="HasKernelHashes">Whether a firmware guest's launch measures kernel, initrd and command line; null where nothing is said.</param>
+/// <param name="HasKernelHashes">
+/// Whether a firmware guest's launch measures kernel, initrd and command line; null where nothing is said.
+/// </param>
 internal sealed record MeasureSev(
     LaunchMode Mode,
     bool IsSimulated,
@@ -62,6 +64,29 @@ internal sealed record MeasureSev(
             policy is not null && mode == LaunchMode.Snp ? ParsePolicy(policy, Sev.Policies.SnpPolicy.Parse) : null,
             ParseSwitch(list, "legacy-vm-type", ("on", true), ("off", false), ("auto", null)),
             ParseSwitch(list, "kernel-hashes", ("on", true), ("off", false)));
+    }
+
+    /// <summary>Fills in what was not given.</summary>
+    /// <param name="other">What to fill it in from, or null.</param>
+    /// <exception cref="UsageException">It is another mode.</exception>
+    internal MeasureSev CompleteFrom(MeasureSev? other)
+    {
+        if (other is null)
+        {
+            return this;
+        }
+
+        return other.Mode == Mode
+            ? this with
+            {
+                IsSimulated = IsSimulated || other.IsSimulated,
+                CBitPosition = CBitPosition ?? other.CBitPosition,
+                Policy = Policy ?? other.Policy,
+                SnpPolicy = SnpPolicy ?? other.SnpPolicy,
+                IsLegacyInit = IsLegacyInit ?? other.IsLegacyInit,
+                HasKernelHashes = HasKernelHashes ?? other.HasKernelHashes,
+            }
+            : throw new UsageException($"{Option} says {WordFor(Mode)}, the bundle says {WordFor(other.Mode)}");
     }
 
     /// <summary>The word for a mode.</summary>
