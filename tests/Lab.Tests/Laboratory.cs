@@ -24,6 +24,15 @@ internal static class Laboratory
         return hasQemu ? null : "qemu-system-x86_64 is not installed";
     }
 
+    /// <summary>A file of the guest that the scripts boot.</summary>
+    /// <param name="name"><c>kernel</c> or <c>initramfs</c>.</param>
+    public static string GuestImage(string name)
+    {
+        LabOutput image = Run("scripts/guest-image.sh", ["--print", name], TimeSpan.FromSeconds(600));
+        Assert.True(image.ExitCode == 0, image.Error);
+        return image.Output.Trim();
+    }
+
     /// <summary>Runs a script with the given arguments and returns what it printed.</summary>
     /// <param name="script">The script, relative to the repository.</param>
     /// <param name="arguments">Its arguments.</param>

@@ -18,8 +18,8 @@ public sealed class OwnerTests : IDisposable
     {
         string? reason = Laboratory.SkipReason("kvmsev");
         Assert.SkipWhen(reason is not null, reason ?? string.Empty);
-        File.Copy(Image("kernel"), Path.Combine(_folder, "vmlinuz"));
-        File.Copy(Image("initramfs"), Path.Combine(_folder, "initramfs"));
+        File.Copy(Laboratory.GuestImage("kernel"), Path.Combine(_folder, "vmlinuz"));
+        File.Copy(Laboratory.GuestImage("initramfs"), Path.Combine(_folder, "initramfs"));
         string output = Path.Combine(_folder, "out");
 
         LabOutput run = Laboratory.Run(
@@ -43,13 +43,6 @@ public sealed class OwnerTests : IDisposable
             Convert.ToHexStringLower(bundle.GetProperty("measurement").GetBytesFromBase64()),
             result.GetProperty("launchMeasurement").GetString());
         Assert.True(bundle.GetProperty("simulated").GetBoolean());
-    }
-
-    private static string Image(string name)
-    {
-        LabOutput image = Laboratory.Run("scripts/guest-image.sh", ["--print", name], TimeSpan.FromSeconds(600));
-        Assert.True(image.ExitCode == 0, image.Error);
-        return image.Output.Trim();
     }
 
     private static JsonElement Json(string folder, string name) =>

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace KvmSevVmm.Sev.Tests;
 
 /// <summary>Damages valid files. Whatever reads them may refuse them in its own words, and nothing else.</summary>
@@ -30,7 +28,7 @@ internal static class Fuzz
     internal static void Mutate(IReadOnlyList<byte[]> seeds, Action<byte[]> read, int count = MutationCount)
     {
         int seed = Environment.TickCount;
-        TestContext.Current.TestOutputHelper?.WriteLine($"mutation seed {seed}");
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"mutation seed {seed}");
         Random random = new(seed);
         for (int index = 0; index < count; index++)
         {
@@ -83,12 +81,12 @@ internal static class Fuzz
         }
         catch (SevFormatException refusal)
         {
-            Assert.False(string.IsNullOrWhiteSpace(refusal.Field), $"{what}: no field named");
-            Assert.False(string.IsNullOrWhiteSpace(refusal.Problem), $"{what}: no problem named");
+            Xunit.Assert.False(string.IsNullOrWhiteSpace(refusal.Field), $"{what}: no field named");
+            Xunit.Assert.False(string.IsNullOrWhiteSpace(refusal.Problem), $"{what}: no problem named");
         }
         catch (Exception other) when (other is not Xunit.Sdk.IAssertionException)
         {
-            Assert.Fail($"{what}: {other.GetType().Name} {other.Message}\n{Convert.ToHexString(damaged)}\n{other.StackTrace}");
+            Xunit.Assert.Fail($"{what}: {other.GetType().Name} {other.Message}\n{Convert.ToHexString(damaged)}\n{other.StackTrace}");
         }
     }
 }

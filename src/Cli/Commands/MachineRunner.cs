@@ -40,7 +40,12 @@ internal sealed class MachineRunner : IMachineRunner
     {
         using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
         var io = new MachineIo(
-            outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp)
+            outputs.SerialOutput ?? Stream.Null,
+            input,
+            System.Console.Error,
+            outputs.EventLog,
+            outputs.StartTimestamp,
+            outputs.DebugConsole)
         {
             DebugConsole = outputs.DebugConsole,
             Stop = stop,

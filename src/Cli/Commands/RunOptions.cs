@@ -339,6 +339,7 @@ internal sealed class RunOptions : CommonOptions
             ("--serial", serialFile),
             ("--debug-console", DebugConsole),
             ("--log-file", LogFile),
+            ("--debug-console", DebugConsole),
         ];
         Dictionary<string, string> taken = new(StringComparer.Ordinal);
         foreach ((string option, string? path) in inputs)

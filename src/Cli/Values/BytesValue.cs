@@ -76,7 +76,9 @@ internal sealed record BytesValue(byte[] Bytes, string Form, string? Path)
     // What is neither there nor has the look of a path is a mistyped value, and "no such file" would be no help.
     private static bool LooksLikeFile(string text) =>
         !text.Contains('\0', StringComparison.Ordinal)
-        && (FileKind.TypeOf(text) is not null || text.Contains('/', StringComparison.Ordinal) || text.Contains('.', StringComparison.Ordinal));
+        && (FileKind.TypeOf(text) is not null
+            || text.Contains('/', StringComparison.Ordinal)
+            || text.Contains('.', StringComparison.Ordinal));
 
     private static string Name(ReadOnlySpan<int> sizes) => string.Join(" or ", sizes.ToArray());
 }

@@ -1,10 +1,13 @@
+using KvmSevVmm.Cli.Commands.Attestation;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Measurement;
 
 namespace KvmSevVmm.Cli.Values;
 
-/// <summary>Reads what LAUNCH_MEASURE returned: the 64 characters of base64 that monitors print, or a file, raw or base64.</summary>
+/// <summary>
+/// Reads what LAUNCH_MEASURE returned: the 64 characters of base64 that monitors print, a file of it, raw or base64, or a launch bundle.
+/// </summary>
 internal static class MeasurementValue
 {
     private const int TextLength = 64;
@@ -12,7 +15,7 @@ internal static class MeasurementValue
     /// <summary>Reads a measurement.</summary>
     /// <param name="option">The option it was given to, with dashes, for messages.</param>
     /// <param name="text">The base64, or the file's path.</param>
-    /// <param name="source">Where it was: <c>command line</c>, <c>raw file</c> or <c>base64 file</c>.</param>
+    /// <param name="source">Where it was: <c>command line</c>, <c>raw file</c>, <c>base64 file</c> or <c>launch bundle</c>.</param>
     /// <exception cref="SevFormatException">The file holds no measurement.</exception>
     /// <exception cref="FileNotFoundException">It is neither base64 nor a file.</exception>
     internal static LaunchMeasurement Read(string option, string text, out string source)
@@ -24,7 +27,14 @@ internal static class MeasurementValue
             return LaunchMeasurement.Parse(bytes, option);
         }
 
-        EncodedBlob blob = InputBlob.Read(option, text, "measurement", LaunchMeasurement.Size);
+        byte[] content = InputBlob.ReadContent(option, text);
+        if (LaunchBundleFile.IsOne(content) && content.Length != LaunchMeasurement.Size)
+        {
+            source = "launch bundle";
+            return LaunchBundleFile.Parse(content, text).Measurement;
+        }
+
+        EncodedBlob blob = EncodedBlob.Decode(content, text, "measurement", LaunchMeasurement.Size);
         source = $"{blob.EncodingName} file";
         return LaunchMeasurement.Parse(blob.Bytes, text);
     }

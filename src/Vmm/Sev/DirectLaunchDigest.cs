@@ -8,8 +8,8 @@ using KvmSevVmm.Vmm.Memory;
 namespace KvmSevVmm.Vmm.Sev;
 
 /// <summary>
-/// Computes the launch digest of a kernel without firmware beforehand, without KVM: loads it as <see cref="VirtualMachineBuilder"/> does and
-/// hashes as <see cref="SevLaunch"/> and the firmware do. Holds the files open.
+/// Computes the launch digest of a kernel without firmware beforehand, without KVM: loads it as <see cref="VirtualMachineBuilder"/> does
+/// and hashes as <see cref="SevLaunch"/> and the firmware do. Holds the files open.
 /// </summary>
 public sealed class DirectLaunchDigest : IDisposable
 {

@@ -21,7 +21,9 @@ internal static class DirectLaunchVariants
         all = Cross(all, inputs => ListCommandLines(inputs.Machine.Boot.CommandLine).Select(change =>
             (WithBoot(inputs, inputs.Machine.Boot with { CommandLine = change.Value }), change.Difference)));
         all = Cross(all, inputs => ListInitrds(inputs.Machine.Boot.InitramfsPath).Select(change =>
-            (WithBoot(inputs, inputs.Machine.Boot with { InitramfsPath = change.Value }), change.Difference)));
+            (WithInitrd(inputs, change.Value), change.Difference)));
+        all = Cross(all, inputs => ListSecretPages(inputs.Machine.Boot).Select(change =>
+            (WithBoot(inputs, inputs.Machine.Boot with { HasSecretPage = change.Value }), change.Difference)));
         all = Cross(all, inputs => ListCBits(inputs.CBitPosition).Select(change =>
             (inputs with { CBitPosition = change.Value }, change.Difference)));
         all = Cross(all, inputs => ListVcpuCounts(inputs.Machine.VcpuCount).Select(change =>
@@ -32,6 +34,11 @@ internal static class DirectLaunchVariants
 
     private static DirectLaunchInputs WithBoot(DirectLaunchInputs inputs, BootConfig boot) =>
         inputs with { Machine = inputs.Machine with { Boot = boot } };
+
+    // A page for a secret is the initrd's last.
+    private static DirectLaunchInputs WithInitrd(DirectLaunchInputs inputs, string? path) => WithBoot(
+        inputs,
+        inputs.Machine.Boot with { InitramfsPath = path, HasSecretPage = path is not null && inputs.Machine.Boot.HasSecretPage });
 
     private static IEnumerable<(DirectLaunchInputs Inputs, IReadOnlyList<string> Differences)> Cross(
         IEnumerable<(DirectLaunchInputs Inputs, IReadOnlyList<string> Differences)> launches,
@@ -59,6 +66,10 @@ internal static class DirectLaunchVariants
     private static IEnumerable<(string? Value, string? Difference)> ListInitrds(string? given) =>
         given is null ? [(null, null)] : [(given, null), (null, "no initrd")];
 
+    private static IEnumerable<(bool Value, string? Difference)> ListSecretPages(BootConfig given) => given.InitramfsPath is null
+        ? [(false, null)]
+        : [(given.HasSecretPage, null), (!given.HasSecretPage, given.HasSecretPage ? "no --secret-page" : "--secret-page")];
+
     private static IEnumerable<(int Value, string? Difference)> ListCBits(int given) =>
         Enumerable.Range(FirstCBit, LastCBit - FirstCBit + 1).Where(bit => bit != given)
             .Select(bit => (bit, (string?)string.Create(CultureInfo.InvariantCulture, $"C-bit {bit} instead of {given}")))
@@ -66,8 +77,11 @@ internal static class DirectLaunchVariants
 
     private static IEnumerable<(int Value, string? Difference)> ListVcpuCounts(int given) =>
         Enumerable.Range(1, LastVcpuCount).Where(count => count != given)
-            .Select(count => (count, (string?)string.Create(CultureInfo.InvariantCulture, $"{count} vCPU{(count == 1 ? string.Empty : "s")} instead of {given}")))
+            .Select(count => (count, (string?)$"{DescribeCount(count)} instead of {given.ToString(CultureInfo.InvariantCulture)}"))
             .Prepend((given, null));
+
+    private static string DescribeCount(int count) =>
+        count == 1 ? "1 vCPU" : string.Create(CultureInfo.InvariantCulture, $"{count} vCPUs");
 
     private static IEnumerable<(ulong Value, string? Difference)> ListMemorySizes(ulong given)
     {

@@ -1,9 +1,9 @@
+using System.Security.Cryptography;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Sev.Sessions;
-using System.Security.Cryptography;
 
 namespace KvmSevVmm.Cli.Tests.Owner;
 

@@ -72,7 +72,7 @@ public sealed class SessionCommandTests : IDisposable
     [InlineData(0x05)]
     [InlineData(0x900)]
     [InlineData(0x1400)]
-    [InlineData(0x1f00)]
+    [InlineData(0x1970)]
     public void Create_ForAChangedChain_IsRefused(int offset)
     {
         OwnerDirectory.Succeed("platform", "export", _owner.File("chain"), "--full", "--model", _owner.Model);

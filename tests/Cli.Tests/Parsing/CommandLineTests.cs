@@ -36,7 +36,7 @@ public sealed class CommandLineTests
     [InlineData("-x", "unknown option '-x'", null)]
     [InlineData("-v3", "unknown option '-v3'", null)]
     [InlineData("--disk", "unknown option '--disk'", null)]
-    [InlineData("--", "--kernel is required", "usage: kvmsev run --kernel FILE [OPTIONS]")]
+    [InlineData("--", "--kernel is missing", "give a kernel with --kernel, firmware with --firmware, or both")]
     [InlineData("---", "unknown option '---'", null)]
     [InlineData("--=", "unknown option '--'", null)]
     public void UnknownOption_IsSuggestedOrNot(string word, string message, string? hint) =>
@@ -44,7 +44,7 @@ public sealed class CommandLineTests
 
     [Fact]
     public void RequiredOption_Missing_IsNamed() =>
-        CliRunner.Run("run").AssertFailure(64, "--kernel is required", "usage: kvmsev run --kernel FILE [OPTIONS]");
+        CliRunner.Run("run").AssertFailure(64, "--kernel is missing", "give a kernel with --kernel, firmware with --firmware, or both");
 
     [Fact]
     public void Argument_Missing_ShowsUsage()

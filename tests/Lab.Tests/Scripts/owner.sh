@@ -62,6 +62,17 @@ cp "$kernel" changed
 printf X | dd of=changed bs=1 seek=5000000 conv=notrunc 2>/dev/null
 measure 1 'one changed byte of the kernel is seen' --sev "$sev" --kernel changed --initramfs "$initramfs" --cmdline "$cmdline" --tik vm_tik.bin
 
+# The same out of the host's own account of the launch, which proves nothing without the owner's digest and TIK.
+digest=$(kvmsev measure --secret-page --memory 512M --sev "$sev" --kernel "$kernel" --initramfs "$initramfs" --cmdline "$cmdline" 2>/dev/null)
+verify() {
+  wanted=$1 step=$2
+  shift 2
+  expect "$wanted" "$step" kvmsev attest verify --launch-bundle /out/launch.json --policy nodbg --tik vm_tik.bin "$@"
+}
+verify 0 'attest verify' --digest "$digest" --allow-simulated
+verify 1 'a simulated launch is refused unless asked for' --digest "$digest"
+verify 1 'attest verify without a digest is no proof' --allow-simulated
+
 # The owner packs the secret for this launch and sends it; a changed one is refused, and the machine still waits.
 printf 'the owner was here' >key
 expect 0 'secret package' kvmsev secret package --measurement "$measurement" --tek vm_tek.bin --tik vm_tik.bin \

@@ -1,5 +1,4 @@
 using KvmSevVmm.Sev.Certificates;
-using Xunit;
 
 namespace KvmSevVmm.Sev.Tests.Attestation;
 
@@ -29,7 +28,7 @@ internal static class SnpVectors
             ["google-go-sev-guest/trust/ask_ark_milan.pem"], SevGeneration.Milan, 2026),
     ];
 
-    internal static TheoryData<string> Names => [.. All.Select(vector => vector.Name)];
+    internal static Xunit.TheoryData<string> Names => [.. All.Select(vector => vector.Name)];
 
     internal static SnpVector Get(string name) => All.Single(vector => vector.Name == name);
 }

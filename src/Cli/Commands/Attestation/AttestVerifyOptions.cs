@@ -4,7 +4,7 @@ using KvmSevVmm.Cli.Parsing;
 namespace KvmSevVmm.Cli.Commands.Attestation;
 
 /// <summary>The options of <c>attest verify</c>.</summary>
-[Verb("verify", HelpText = "Verify a report, a launch measurement or a launch bundle, property by property.")]
+[Verb("verify", HelpText = "Verify a report, a measurement or a launch bundle.")]
 internal sealed class AttestVerifyOptions : CommonOptions
 {
     /// <summary>The evidence.</summary>

@@ -28,8 +28,8 @@ internal static class LegacyVerification
             Pek = pek,
             Chain = chain,
             Anchors = ChainWords.Anchors(options.AllowSimulated),
-            Nonce = options.Nonce is { } nonce ? (ReadOnlyMemory<byte>)HexValue.Parse("--nonce", nonce, NonceSize) : null,
-            LaunchDigest = options.Digests is { } digests ? (ReadOnlyMemory<byte>)ParseOne(digests) : null,
+            Nonce = options.Nonce is { } nonce ? HexValue.Parse("--nonce", nonce, NonceSize) : default(ReadOnlyMemory<byte>?),
+            LaunchDigest = options.Digests is { } digests ? ParseOne(digests) : default(ReadOnlyMemory<byte>?),
             Policy = options.Policy is { } policy ? PolicyValue.ParseSev("--policy", policy) : null,
         };
         return (LegacyReportVerifier.Verify(report, expected), ["ark.pinned", "cek.signed-by-ask", "chain.pek", "report.signature"]);

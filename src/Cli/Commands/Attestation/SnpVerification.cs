@@ -145,6 +145,14 @@ internal static class SnpVerification
         }
     }
 
-    private static ReadOnlyMemory<byte>? Hex(string option, string? text, int length, bool mayBeShorter = false) =>
-        text is null ? null : (ReadOnlyMemory<byte>)HexValue.Parse(option, text, length, mayBeShorter);
+    // Not a conditional expression: there null would become an empty memory, which is an expectation.
+    private static ReadOnlyMemory<byte>? Hex(string option, string? text, int length, bool mayBeShorter = false)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        return HexValue.Parse(option, text, length, mayBeShorter);
+    }
 }

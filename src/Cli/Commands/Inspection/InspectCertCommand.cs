@@ -10,10 +10,10 @@ internal static class InspectCertCommand
     internal static readonly Verb Verb = Verb.Create<InspectCertOptions>(
         "kvmsev inspect cert FILE [OPTIONS]",
         """
-        What the file is, is found out: a SEV certificate (PDH, PEK, OCA, CEK), AMD's ASK
-        or ARK, an ask_ark file, a chain of 'sevctl export', X.509 in PEM or DER, a list
-        of revoked certificates, or the certificate table that a host gives its guest.
-        Nothing is verified here, but root keys of AMD's are named.
+        What the file is, is found out: a SEV certificate (PDH, PEK, OCA, CEK), AMD's
+        ASK or ARK, an ask_ark file, a chain of 'sevctl export', X.509 in PEM or DER,
+        a list of revoked certificates, or the certificate table that a host gives its
+        guest. Nothing is verified here, but root keys of AMD's are named.
         """,
         [
             new VerbExample("What is in this export?", "inspect", "cert", "platform.chain"),

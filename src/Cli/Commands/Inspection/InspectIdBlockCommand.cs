@@ -16,7 +16,8 @@ internal static class InspectIdBlockCommand
         FILE is an ID block (96 bytes) or an ID authentication (4096 bytes). With both,
         the signatures are checked as SNP_LAUNCH_FINISH will.
 
-        Exit codes: 0 nothing contradicts, 1 a signature is wrong, others as for every verb.
+        Exit codes: 0 nothing contradicts, 1 a signature is wrong, others as for every
+        verb.
         """,
         [
             new VerbExample("Does the signature hold?", "inspect", "id-block", "id_block.bin", "--id-auth", "id_auth.bin"),

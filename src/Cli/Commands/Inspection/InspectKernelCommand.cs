@@ -12,8 +12,9 @@ internal static class InspectKernelCommand
     internal static readonly Verb Verb = Verb.Create<InspectKernelOptions>(
         "kvmsev inspect kernel FILE [OPTIONS]",
         """
-        The SHA-256 is that of the whole file, as firmware checks it with kernel-hashes=on.
-        Fields have the names of Linux's boot protocol or of the ELF specification.
+        The SHA-256 is that of the whole file, as firmware checks it with
+        kernel-hashes=on. Fields have the names of Linux's boot protocol or of the ELF
+        specification.
         """,
         [
             new VerbExample("What is this file?", "inspect", "kernel", "/boot/vmlinuz"),

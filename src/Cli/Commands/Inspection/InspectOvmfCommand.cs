@@ -13,9 +13,9 @@ internal static class InspectOvmfCommand
     internal static readonly Verb Verb = Verb.Create<InspectOvmfOptions>(
         "kvmsev inspect ovmf FILE [OPTIONS]",
         """
-        Whether the image checks kernel, initrd and command line (kernel-hashes=on), takes
-        a launch secret, starts several vCPUs under SEV-ES, and can be launched under
-        SEV-SNP; and why not.
+        Whether the image checks kernel, initrd and command line (kernel-hashes=on),
+        takes a launch secret, starts several vCPUs under SEV-ES, and can be launched
+        under SEV-SNP; and why not.
         """,
         [
             new VerbExample("Debian's, which cannot check a kernel:", "inspect", "ovmf", "/usr/share/ovmf/OVMF.fd"),

@@ -60,13 +60,11 @@ internal sealed record MeasureBundle(
         }
     }
 
-    /// <summary>What is taken from the bundle, in words: its reader has to agree with it.</summary>
-    /// <param name="sev">What counts in the end.</param>
-    /// <param name="policy">The policy that counts in the end.</param>
-    internal string Describe(MeasureSev sev, string policy) => string.Create(
+    /// <summary>What the bundle tells, in words: the guest's owner has to agree with it.</summary>
+    internal string Describe() => string.Create(
         CultureInfo.InvariantCulture,
-        $"the bundle, which the host wrote, tells: {MeasureSev.WordFor(Sev.Mode)}, C-bit {sev.CBitPosition}, {MemoryBytes >> 20} MiB, "
-        + $"vCPUs {VcpuCount}, firmware {Firmware}; policy {policy}: check that it is yours");
+        $"the bundle, which the host wrote, tells: {MeasureSev.WordFor(Sev.Mode)}, C-bit {Sev.CBitPosition}, {MemoryBytes >> 20} MiB, "
+        + $"vCPUs {VcpuCount}, firmware {Firmware}");
 
     private static MeasureBundle Read(string path, JsonElement root)
     {

@@ -9,11 +9,13 @@ internal sealed class MeasureOptions : CommonOptions
 {
     /// <summary>Memory encryption.</summary>
     [Option("sev", MetaValue = "MODE",
-        HelpText = "sev, sev-es, sev-snp or simulated; then ,cbitpos=N ,policy=P ,legacy-vm-type=on|off ,kernel-hashes=on|off, as for run.")]
+        HelpText = "sev, sev-es, sev-snp or simulated; then ,cbitpos=N ,policy=P ,legacy-vm-type=on|off "
+            + ",kernel-hashes=on|off, as for run.")]
     public string? Sev { get; set; }
 
     /// <summary>The kernel.</summary>
-    [Option("kernel", MetaValue = "FILE", HelpText = "Kernel. Without --firmware it is booted directly, and all that run loads is measured.")]
+    [Option("kernel", MetaValue = "FILE",
+        HelpText = "Kernel. Without --firmware it is booted directly, and all that run loads is measured.")]
     public string? Kernel { get; set; }
 
     /// <summary>The initial RAM disk.</summary>
@@ -59,7 +61,8 @@ internal sealed class MeasureOptions : CommonOptions
 
     /// <summary>The processor model.</summary>
     [Option("cpu-model", MetaValue = "MODEL",
-        HelpText = "Processor of a firmware guest: EPYC, EPYC-Rome, EPYC-Milan, EPYC-Genoa, EPYC-Turin or CPUID Fn1 EAX. Also: --cpu-signature.")]
+        HelpText = "Processor of the guest: EPYC, EPYC-Rome, EPYC-Milan, EPYC-Genoa, EPYC-Turin or CPUID Fn1 EAX; it shows in the registers "
+            + "of SEV-ES and SEV-SNP. Also: --cpu-signature.")]
     public string? CpuModel { get; set; }
 
     /// <summary>The same as a number.</summary>
@@ -93,7 +96,8 @@ internal sealed class MeasureOptions : CommonOptions
     public string? VmsaCpu1 { get; set; }
 
     /// <summary>The digest of a firmware image to go on from.</summary>
-    [Option("ovmf-hash", MetaValue = "HEX", HelpText = "Go on from this SEV-SNP digest of the firmware's pages; the file is read for its table.")]
+    [Option("ovmf-hash", MetaValue = "HEX",
+        HelpText = "Go on from this SEV-SNP digest of the firmware's pages; the file is read for its table.")]
     public string? OvmfHash { get; set; }
 
     /// <summary>Whether to stop after the firmware's pages.</summary>
@@ -102,8 +106,8 @@ internal sealed class MeasureOptions : CommonOptions
 
     /// <summary>What the host says of the launch.</summary>
     [Option("bundle", MetaValue = "FILE",
-        HelpText = "Take from a launch bundle (run --launch-bundle) what is not given: mode, policy, C-bit, memory, vCPUs, firmware version; and "
-            + "compare with its measurement, or without --tik with its digest.")]
+        HelpText = "Take from a launch bundle (run --launch-bundle) what is not given: mode, policy, C-bit, memory, vCPUs, firmware "
+            + "version; and compare with its measurement, or without --tik with its digest.")]
     public string? Bundle { get; set; }
 
     /// <summary>A digest that is known already.</summary>
@@ -133,7 +137,8 @@ internal sealed class MeasureOptions : CommonOptions
 
     /// <summary>What must come out.</summary>
     [Option("expect", MetaValue = "VALUE",
-        HelpText = "Exit with 1 unless this comes out: launch digest, with --tik also measurement; hex, base64 or a file. Names the variant that fits.")]
+        HelpText = "Exit with 1 unless this comes out: launch digest, with --tik also measurement; hex, base64 or a file. "
+            + "Names the variant that fits.")]
     public string? Expect { get; set; }
 
     /// <summary>Whether to print every piece.</summary>
@@ -141,7 +146,8 @@ internal sealed class MeasureOptions : CommonOptions
     public bool Explain { get; set; }
 
     /// <summary>The form of the answer.</summary>
-    [Option("format", MetaValue = "FORM", HelpText = "hex or base64; default: hex for a digest, base64 for a measurement. Also: --output-format.")]
+    [Option("format", MetaValue = "FORM",
+        HelpText = "hex or base64; default: hex for a digest, base64 for a measurement. Also: --output-format.")]
     public string? Format { get; set; }
 
     /// <summary>The same in the spelling of sev-snp-measure.</summary>
@@ -169,7 +175,8 @@ internal sealed class MeasureOptions : CommonOptions
     public string? GuestSvn { get; set; }
 
     /// <summary>File for the ID block.</summary>
-    [Option("id-block", MetaValue = "FILE", HelpText = "Write the ID block there (base64, as run and QEMU take it) instead of printing it.")]
+    [Option("id-block", MetaValue = "FILE",
+        HelpText = "Write the ID block there (base64, as run and QEMU take it) instead of printing it.")]
     public string? IdBlock { get; set; }
 
     /// <summary>File for the ID authentication.</summary>

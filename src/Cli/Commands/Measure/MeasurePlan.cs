@@ -27,9 +27,11 @@ internal sealed class MeasurePlan : IDisposable
     private readonly List<string> _notes = [];
 
     private readonly MeasureBundle? _bundle;
+    private readonly bool _isPolicyGiven;
 
-    private MeasurePlan(MeasureOptions options, MeasureSev sev, MeasureBundle? bundle)
+    private MeasurePlan(MeasureOptions options, MeasureSev sev, MeasureBundle? bundle, bool isPolicyGiven)
     {
+        _isPolicyGiven = isPolicyGiven;
         _options = options;
         _bundle = bundle;
         Sev = sev;
@@ -74,7 +76,7 @@ internal sealed class MeasurePlan : IDisposable
         MeasureSev sev = given?.CompleteFrom(bundle?.Sev) ?? bundle?.Sev
             ?? throw new UsageException("--sev is required", "write --sev sev, sev-es or sev-snp");
         MeasureOptionCheck.Check(options, sev.Mode);
-        MeasurePlan plan = new(options, sev, bundle);
+        MeasurePlan plan = new(options, sev, bundle, isPolicyGiven: given?.Policy is not null || given?.SnpPolicy is not null);
         plan.ReadPolicy();
         plan.ReadMeasurement();
         plan.IdBlock = IdBlockRequest.Read(options);
@@ -141,7 +143,13 @@ internal sealed class MeasurePlan : IDisposable
 
         if (_bundle is { } bundle)
         {
-            _notes.Add(bundle.Describe(Sev, Sev.Mode == LaunchMode.Snp ? SnpPolicy.ToString() : Policy.ToString()));
+            _notes.Add(bundle.Describe());
+            if (!_isPolicyGiven)
+            {
+                string policy = Sev.Mode == LaunchMode.Snp ? SnpPolicy.ToString() : Policy.ToString();
+                _notes.Add($"the policy {policy} is the bundle's too: is it yours?");
+            }
+
             AddBundlesClaim(bundle);
         }
 

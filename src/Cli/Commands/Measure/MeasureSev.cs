@@ -17,7 +17,9 @@ namespace KvmSevVmm.Cli.Commands.Measure;
 /// <param name="Policy">The policy of a SEV or SEV-ES guest, or null.</param>
 /// <param name="SnpPolicy">The policy of a SEV-SNP guest, or null.</param>
 /// <param name="IsLegacyInit">Whether the guest is made by KVM_SEV_INIT or KVM_SEV_ES_INIT; null where nothing is said.</param>
-/// <param name="HasKernelHashes">Whether a firmware guest's launch measures kernel, initrd and command line; null where nothing is said.</param>
+/// <param name="HasKernelHashes">
+/// Whether a firmware guest's launch measures kernel, initrd and command line; null where nothing is said.
+/// </param>
 internal sealed record MeasureSev(
     LaunchMode Mode,
     bool IsSimulated,

@@ -9,6 +9,7 @@ internal static class MeasureText
 {
     // Enough of a hash to tell two apart at a glance; all of it is in the JSON document.
     private const int ShortHashBytes = 8;
+    private const int SizeColumn = 2;
 
     /// <summary>The data: the pieces if they were asked for, then the result.</summary>
     /// <param name="document">What was found.</param>
@@ -107,8 +108,10 @@ internal static class MeasureText
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
         foreach (string[] row in rows)
         {
-            text.Append(string.Join("  ", row.Select((cell, column) => column == 2 ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))).TrimEnd());
-            text.Append('\n');
+            // Numbers stand on the right.
+            IEnumerable<string> cells = row.Select((cell, column) =>
+                column == SizeColumn ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]));
+            text.Append(string.Join("  ", cells).TrimEnd()).Append('\n');
         }
 
         text.Append('\n');

@@ -11,8 +11,8 @@ internal static class PlatformIdCommand
         "kvmsev platform id [OPTIONS]",
         """
         One identity of 64 bytes for each processor. AMD hands out the signed CEK of a
-        chip at the printed address; kvmsev itself never uses the network. A model's chip
-        is unknown to AMD.
+        chip at the printed address; kvmsev itself never uses the network. A model's
+        chip is unknown to AMD.
         """,
         [
             new VerbExample("Which chip is this?", "platform", "id", "--model", "psp"),

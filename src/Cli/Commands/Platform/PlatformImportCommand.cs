@@ -11,8 +11,8 @@ internal static class PlatformImportCommand
         "kvmsev platform import PEK OCA [OPTIONS]",
         """
         The signatures are looked at here first, so that a mistake is named before the
-        firmware says no. The platform must have no guests and no owner; 'kvmsev platform
-        reset' makes it its own again.
+        firmware says no. The platform must have no guests and no owner; 'kvmsev
+        platform reset' makes it its own again.
         """,
         [
             new VerbExample("Take over:", "platform", "import", "pek_csr.signed.cert", "oca.cert", "--model", "psp"),

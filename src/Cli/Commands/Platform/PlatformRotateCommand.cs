@@ -11,8 +11,8 @@ internal static class PlatformRotateCommand
     internal static readonly Verb Verb = Verb.Create<PlatformRotateOptions>(
         "kvmsev platform rotate [OPTIONS]",
         """
-        Guests that run go on. Owners need a new export ('kvmsev platform export') before
-        their next session.
+        Guests that run go on. Owners need a new export ('kvmsev platform export')
+        before their next session.
         """,
         [
             new VerbExample("A new Diffie-Hellman key:", "platform", "rotate", "--model", "psp"),

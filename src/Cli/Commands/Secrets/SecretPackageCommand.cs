@@ -13,18 +13,19 @@ internal static class SecretPackageCommand
 {
     /// <summary>The verb.</summary>
     internal static readonly Verb Verb = Verb.Create<SecretPackageOptions>(
-        "kvmsev secret package --measurement BASE64|FILE --tek FILE --tik FILE [OPTIONS]",
+        "kvmsev secret package --measurement M --tek FILE --tik FILE [OPTIONS]",
         """
-        Verify the measurement first: the secret opens for whatever was launched.
+        Verify the measurement first: the secret opens for whatever was launched. M is
+        what LAUNCH_MEASURE returned: base64 text, a file of it, or a launch bundle.
 
-          table  GUID and data, entry by entry, as OVMF and Linux's efi_secret read it
-                 (sevctl's form). It goes to the firmware's secret area.
-          cpio   files for the guest's initramfs: run the guest with --secret-page, which
-                 takes at most 4096 bytes.
+          table  GUID and data, entry by entry, as OVMF and Linux's efi_secret read
+                 it (sevctl's form). It goes to the firmware's secret area.
+          cpio   files for the guest's initramfs: run the guest with --secret-page,
+                 which takes at most 4096 bytes.
           raw    the bytes as they are.
 
-        A secret is padded with zeros to 16 bytes and has at most 16384 bytes (QEMU's and
-        sevctl's limit; AMD's firmware takes 20480).
+        A secret is padded with zeros to 16 bytes and has at most 16384 bytes (QEMU's
+        and sevctl's limit; AMD's firmware takes 20480).
         """,
         [
             new VerbExample(

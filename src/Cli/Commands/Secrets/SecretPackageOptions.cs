@@ -9,7 +9,7 @@ namespace KvmSevVmm.Cli.Commands.Secrets;
 internal sealed class SecretPackageOptions : CommonOptions
 {
     /// <summary>The measurement.</summary>
-    [Option("measurement", Required = true, MetaValue = "BASE64|FILE", HelpText = "What LAUNCH_MEASURE returned, 48 bytes: base64 text, or a file, raw or base64.")]
+    [Option("measurement", Required = true, MetaValue = "BASE64|FILE", HelpText = "What LAUNCH_MEASURE returned: base64 text, a file (raw or base64), or a launch bundle.")]
     public string Measurement { get; set; } = string.Empty;
 
     /// <summary>The encryption key.</summary>

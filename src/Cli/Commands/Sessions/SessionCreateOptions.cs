@@ -4,7 +4,7 @@ using KvmSevVmm.Cli.Parsing;
 namespace KvmSevVmm.Cli.Commands.Sessions;
 
 /// <summary>The options of <c>session create</c>.</summary>
-[Verb("create", HelpText = "Make the keys and the session with which a guest is launched on one platform.")]
+[Verb("create", HelpText = "Make keys and session for launching a guest on one platform.")]
 internal sealed class SessionCreateOptions : CommonOptions
 {
     /// <summary>The platform's certificates.</summary>

@@ -55,7 +55,12 @@ public sealed class MeasureHostileInputTests : IDisposable
             for (int change = random.Next(1, 4); change > 0; change--)
             {
                 int at = head < 0 ? damaged.Length + random.Next(head, 0) : random.Next(head);
-                damaged[at] = random.Next(3) switch { 0 => (byte)random.Next(256), 1 => 0xFF, _ => (byte)(damaged[at] ^ (1 << random.Next(8))) };
+                damaged[at] = random.Next(3) switch
+                {
+                    0 => (byte)random.Next(256),
+                    1 => 0xFF,
+                    _ => (byte)(damaged[at] ^ (1 << random.Next(8))),
+                };
             }
 
             if (random.Next(10) == 0)

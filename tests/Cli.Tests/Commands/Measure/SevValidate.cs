@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace KvmSevVmm.Cli.Tests.Commands.Measure;
 
-/// <summary>libvirt's virt-qemu-sev-validate, of Debian's package libvirt-clients-qemu; a test that needs it is skipped, visibly, without it.</summary>
+/// <summary>
+/// libvirt's virt-qemu-sev-validate, of Debian's package libvirt-clients-qemu; a test that needs it is skipped, visibly, without it.
+/// </summary>
 internal static class SevValidate
 {
     // By Debian's own Python, for whose packages it is made.
