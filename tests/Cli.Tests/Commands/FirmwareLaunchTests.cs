@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using KvmSevVmm.Cli.Commands;
@@ -21,6 +22,14 @@ public sealed class FirmwareLaunchTests : IDisposable
 
     /// <summary>The guest ends itself at its reset vector: mov al, 21; out 0xf4, al; hlt.</summary>
     private const int ExitCodeOfGuest = (21 << 1) | 1;
+
+    /// <summary>Calls of a launch, and which of that name: the first, one in the middle, the last.</summary>
+    private static readonly string[] Refusable =
+    [
+        "KVM_CREATE_VM 1", "SEV_INIT2 1", "KVM_CREATE_GUEST_MEMFD 1", "KVM_CREATE_GUEST_MEMFD 2", "KVM_SET_USER_MEMORY_REGION2 2",
+        "KVM_CREATE_VCPU 2", "SEV_SNP_LAUNCH_START 1", "KVM_SET_MEMORY_ATTRIBUTES 1", "KVM_SET_MEMORY_ATTRIBUTES 6",
+        "SEV_SNP_LAUNCH_UPDATE 1", "SEV_SNP_LAUNCH_UPDATE 4", "SEV_SNP_LAUNCH_UPDATE 6", "SEV_SNP_LAUNCH_FINISH 1",
+    ];
 
     private static readonly byte[] ResetCode = [0xB0, 0x15, 0xE6, 0xF4, 0xF4];
     private readonly SevHostFixture _host = new();
@@ -106,6 +115,53 @@ public sealed class FirmwareLaunchTests : IDisposable
 
         Assert.Equal(ExitCodeOfGuest, run.ExitCode);
         Assert.Equal(1, run.Injected);
+    }
+
+    /// <summary>Each call of the launch refused in turn; EIO without a status on an update is what a signal gives, see above.</summary>
+    [Theory]
+    [InlineData("EINVAL")]
+    [InlineData("EIO")]
+    [InlineData("EBUSY")]
+    [InlineData("ENOMEM")]
+    [InlineData("ENOTTY")]
+    public async Task Snp_EachCallRefused_IsNamedAndLeavesNothingBehind(string errno)
+    {
+        string firmware = WriteFirmware();
+        SevFailure[] failures =
+        [
+            .. Refusable.Select(call => call.Split(' ')).Select(call => new SevFailure(call[0], int.Parse(call[1], CultureInfo.InvariantCulture), errno))
+                .Where(static failure => failure is not { Call: "SEV_SNP_LAUNCH_UPDATE", Errno: "EIO" })
+        ];
+        List<string> wrong = [];
+        foreach (SevFailure failure in failures)
+        {
+            SevHostRun run = await _host.RunAsync($"--snp --fail {failure}", "sev-snp,kernel-hashes=on", Options(firmware, 2));
+            string words = failure is { Call: "KVM_CREATE_GUEST_MEMFD", Errno: "EINVAL" or "ENOTTY" }
+                ? "kvmsev: --sev sev-snp: this kernel gives the guest no private memory (KVM_CREATE_GUEST_MEMFD failed: "
+                : RefusalRule.LineFor(failure);
+            bool isRight = run.ExitCode == RefusalRule.ExitCodeFor(failure) && run.Injected == 1 && run.Violations.Length == 0
+                && run.Error.Contains(words, StringComparison.Ordinal) && run.Error.Contains("\n  hint: ", StringComparison.Ordinal);
+            if (!isRight)
+            {
+                wrong.Add($"--fail {failure}: exit code {run.ExitCode}, {run.Injected} injected, {string.Join(' ', run.Violations)}: {run.Error}");
+            }
+        }
+
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    [Theory]
+    [InlineData("1:SEV_SNP_LAUNCH_START:EIO:0x07", "POLICY_FAILURE (0x07)", ExitCode.BadInput)]
+    [InlineData("2:SEV_SNP_LAUNCH_UPDATE:EIO:0x02", "INVALID_GUEST_STATE (0x02)", ExitCode.IoError)]
+    [InlineData("4:SEV_SNP_LAUNCH_UPDATE:EIO:0x16", "INVALID_PARAM (0x16)", ExitCode.IoError)]
+    [InlineData("1:SEV_SNP_LAUNCH_FINISH:EIO:0x17", "RESOURCE_LIMIT (0x17)", ExitCode.HostLacks)]
+    public async Task Snp_RefusedByTheFirmware_IsNamed(string failure, string words, int exitCode)
+    {
+        SevHostRun run = await _host.RunAsync($"--snp --fail {failure}", "sev-snp,kernel-hashes=on", Options(WriteFirmware(), 1));
+
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Equal(1, run.Injected);
+        Assert.Contains($"failed: EIO (5), firmware {words}", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
