@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>A launch that fails leaves nothing behind in its process, whichever step is refused: no descriptor, no memory, no registration.</summary>
+/// <summary>A launch that fails leaves nothing in its process, whichever step is refused: no descriptor, memory or registration.</summary>
 public sealed class LaunchLeakTests
 {
     /// <summary>
