@@ -6,6 +6,12 @@ using KvmSevVmm.LabProbe;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Vcpus;
 
+if (args is [LaunchLeaks.Verb, string attempts])
+{
+    LaunchLeaks.Run(int.Parse(attempts, System.Globalization.CultureInfo.InvariantCulture));
+    return;
+}
+
 // One line of JSON for each case.
 foreach (ProbeCase probe in HypercallCases.All.Concat(MsrCases.All))
 {
