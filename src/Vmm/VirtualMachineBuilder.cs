@@ -67,7 +67,16 @@ public static class VirtualMachineBuilder
             ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
             : null;
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher));
-        IoBus ports = AttachDevices(config, vm, output, stop, out Serial16550 serial);
+        var mmio = new IoBus();
+        bool isTestImage = image.Registers.Protocol == BootProtocol.Multiboot32;
+        IoBus ports = AttachDevices(config, vm, output, stop, isTestImage, out Serial16550 serial);
+        if (isTestImage)
+        {
+            AttachTestDevices(config, vm, ports, mmio);
+        }
+
+        ports.Freeze();
+        mmio.Freeze();
         var powerButton = new PowerButton(new GsiLine(vm, PowerButton.Gsi));
         ConsoleInput? input = io.Input is { } source
             ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
@@ -90,7 +99,7 @@ public static class VirtualMachineBuilder
             Vcpus = [.. vcpus],
             Memory = memory,
             Ports = ports,
-            Mmio = new IoBus(),
+            Mmio = mmio,
             MapGpaRange = new MapGpaRangeHandler(config.HypercallAbi, IsAllowed(config, features, KvmFeature.HcMapGpaRange), tracker, events, guestLog),
             Msrs = new MsrHandler(
                 config.Sev.Mode,
@@ -188,7 +197,8 @@ public static class VirtualMachineBuilder
         }
     }
 
-    private static IoBus AttachDevices(VmConfig config, KvmVm vm, ConsoleOutput output, StopSignal stop, out Serial16550 serial)
+    private static IoBus AttachDevices(
+        VmConfig config, KvmVm vm, ConsoleOutput output, StopSignal stop, bool isTestImage, out Serial16550 serial)
     {
         var ports = new IoBus();
         serial = new Serial16550(new GsiLine(vm, Serial16550.Com1Irq), output);
@@ -201,13 +211,24 @@ public static class VirtualMachineBuilder
         ports.Register(ResetPort.Port, ResetPort.WindowLength, new ResetPort(stop), "reset");
         ports.Register(SleepControl.ControlPort, SleepControl.WindowLength, new SleepControl(stop), "sleep-control");
         ports.Register(PanicPort.Port, 1, new PanicPort(stop), "pvpanic");
-        if (config.DebugExitPort is { } port)
+        if ((config.DebugExitPort ?? (isTestImage ? DebugExit.UnitTestPort : null)) is { } port)
         {
             ports.Register(port, DebugExit.WindowLength, new DebugExit(stop), "debug-exit");
         }
 
-        ports.Freeze();
         return ports;
+    }
+
+    /// <summary>What the images of kvm-unit-tests look for, and nobody else.</summary>
+    private static void AttachTestDevices(VmConfig config, KvmVm vm, IoBus ports, IoBus mmio)
+    {
+        var device = new TestDevice(gsi => new GsiLine(vm, gsi));
+        ports.Register(TestDevice.RegisterPort, TestDevice.RegisterLength, device.Register, "test-register");
+        ports.Register(TestDevice.FlushPort, TestDevice.RegisterLength, device.FlushPage, "test-flush");
+        ports.Register(TestDevice.ByteRegisterPort, TestDevice.RegisterLength, device.Register, "test-byte-register");
+        ports.Register(TestDevice.InterruptPort, TestDevice.InterruptCount, device.InterruptLines, "test-interrupts");
+        mmio.Register(TestDevice.MemoryAddress, TestDevice.MemoryLength, device.Memory, "test-memory");
+        ports.Register(FwCfg.Port, FwCfg.WindowLength, new FwCfg(config.MemoryBytes, config.VcpuCount), "fw-cfg");
     }
 
     private static List<KvmVcpu> CreateVcpus(
@@ -230,6 +251,7 @@ public static class VirtualMachineBuilder
                 VcpuCount = config.VcpuCount,
                 MonitorKvmFeatures = features,
                 HiddenKvmFeatures = config.HiddenKvmFeatures,
+                HasTscDeadlineTimer = vm.CheckExtension(KvmCap.TscDeadlineTimer) != 0,
                 MemoryEncryption = hardware?.Leaf
                     ?? (layout.CBitPosition is { } cBit ? new MemoryEncryptionLeaf(SevFeature, cBit, SimulatedReducedBits) : null),
             }));

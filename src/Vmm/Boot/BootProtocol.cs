@@ -8,4 +8,8 @@ public enum BootProtocol
 
     /// <summary>Xen's PVH: 32-bit protected mode without paging, EBX holds the address of the start info.</summary>
     Pvh32 = 1,
+
+    /// <summary>Multiboot: 32-bit protected mode without paging, EAX holds the loader's magic number, EBX the address of the information
+    /// structure.</summary>
+    Multiboot32 = 3,
 }

@@ -50,7 +50,8 @@ public sealed class LoadedImage
         KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi = null)
     {
         // Everything is decided before anything is written.
-        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
+        string text = kernel.CommandLinePrefix is string prefix ? $"{prefix} {commandLine}" : commandLine;
+        KernelCommandLine line = KernelCommandLine.Create(text, kernel.CommandLineLimit);
         KernelPlacement placement = kernel.Place(memory.Layout);
         GpaRange initrdRange = initrd is null
             ? default
@@ -75,17 +76,20 @@ public sealed class LoadedImage
             measured.Add(new LoadedPiece("ACPI tables", WriteTables(acpi, memory)));
         }
 
-        bool isPvh = placement.Protocol == BootProtocol.Pvh32;
         ulong cr3 = 0;
-        if (isPvh)
+        switch (placement.Protocol)
         {
-            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, initrdRange, rsdp)));
-        }
-        else
-        {
-            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, initrdRange, rsdp)));
-            cr3 = BootPageTables.Write(memory, out GpaRange tables);
-            measured.Add(new LoadedPiece("page tables", tables));
+            case BootProtocol.Pvh32:
+                measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, initrdRange, rsdp)));
+                break;
+            case BootProtocol.Multiboot32:
+                measured.Add(new LoadedPiece("multiboot info", MultibootInfo.Write(memory, initrdRange)));
+                break;
+            default:
+                measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, initrdRange, rsdp)));
+                cr3 = BootPageTables.Write(memory, out GpaRange tables);
+                measured.Add(new LoadedPiece("page tables", tables));
+                break;
         }
 
         GpaRange gdt = BootGdt.Write(memory);
@@ -93,11 +97,14 @@ public sealed class LoadedImage
         BootRegisters registers = new(
             placement.Protocol,
             placement.Entry,
-            Rsi: isPvh ? 0 : GuestLayout.ZeroPageAddress,
-            Rbx: isPvh ? GuestLayout.StartInfoAddress : 0,
+            Rsi: placement.Protocol == BootProtocol.Linux64 ? GuestLayout.ZeroPageAddress : 0,
+            Rbx: placement.Protocol == BootProtocol.Linux64 ? 0 : GuestLayout.StartInfoAddress,
             cr3,
             gdt.Start,
-            BootGdt.Size - 1);
+            BootGdt.Size - 1)
+        {
+            Rax = placement.Protocol == BootProtocol.Multiboot32 ? MultibootInfo.LoaderMagic : 0,
+        };
         return new LoadedImage(registers, initrdRange, measured);
     }
 

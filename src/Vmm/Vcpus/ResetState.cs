@@ -64,6 +64,7 @@ public static class ResetState
         vcpu.SetRegs(new KvmRegs
         {
             Rip = boot.Entry.Value,
+            Rax = boot.Rax,
             Rsi = boot.Rsi,
             Rbx = boot.Rbx,
             Rflags = RflagsReserved,
