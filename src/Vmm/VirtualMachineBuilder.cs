@@ -76,7 +76,16 @@ public static class VirtualMachineBuilder
             ? null
             : owned.Add(FirmwareDevices.Create(config, memory, acpi, tracker, guestLog));
         DebugConsole? debugConsole = io.DebugConsole is { } debugOutput ? owned.Add(new DebugConsole(debugOutput)) : null;
-        IoBus ports = AttachDevices(config, vm, output, stop, layout, firmwareDevices, debugConsole, out Serial16550 serial);
+        var mmio = new IoBus();
+        bool isTestImage = image.Registers.Protocol == BootProtocol.Multiboot32;
+        IoBus ports = AttachDevices(
+            config, vm, output, stop, layout, firmwareDevices, debugConsole, isTestImage, out Serial16550 serial);
+        if (isTestImage)
+        {
+            AttachTestDevices(config, vm, ports, mmio);
+        }
+
+        ports.Freeze();
         var powerButton = new PowerButton(new GsiLine(vm, PowerButton.Gsi));
         ConsoleInput? input = io.Input is { } source
             ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
@@ -84,7 +93,6 @@ public static class VirtualMachineBuilder
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
 
         // Devices that reach memory come after the map that says what they may reach.
-        var mmio = new IoBus();
         var failures = new DeviceFailures(stop, log);
         VirtioDeviceSet virtio = owned.Add(VirtioDeviceSet.Attach(
             config,
@@ -108,7 +116,7 @@ public static class VirtualMachineBuilder
 
         // The launch seals what has been loaded and set above; nothing may write to the guest from here on. It may wait for the owner.
         SnpLaunchResult? snpLaunch = sev is { IsSnp: true }
-            ? sev.RunSnp(memory, firmware!, CreateCpuid(config, supported, features, sev, 0), registers)
+            ? sev.RunSnp(memory, firmware!, CreateCpuid(config, vm, supported, features, sev, 0), registers)
             : null;
         SevLaunchResult? launch = sev is { IsSnp: false } ? sev.Run(memory, image, registers, signature, io.Launch) : null;
         var mapGpaRange = new MapGpaRangeHandler(
@@ -267,6 +275,7 @@ public static class VirtualMachineBuilder
         GuestLayout layout,
         FirmwareDevices? firmware,
         DebugConsole? debugConsole,
+        bool isTestImage,
         out Serial16550 serial)
     {
         var ports = new IoBus();
@@ -294,13 +303,24 @@ public static class VirtualMachineBuilder
 
         ports.Register(SleepControl.ControlPort, SleepControl.WindowLength, new SleepControl(stop), "sleep-control");
         ports.Register(PanicPort.Port, 1, new PanicPort(stop), "pvpanic");
-        if (config.DebugExitPort is { } port)
+        if ((config.DebugExitPort ?? (isTestImage ? DebugExit.UnitTestPort : null)) is { } port)
         {
             ports.Register(port, DebugExit.WindowLength, new DebugExit(stop), "debug-exit");
         }
 
-        ports.Freeze();
         return ports;
+    }
+
+    /// <summary>What the images of kvm-unit-tests look for, and nobody else.</summary>
+    private static void AttachTestDevices(VmConfig config, KvmVm vm, IoBus ports, IoBus mmio)
+    {
+        var device = new TestDevice(gsi => new GsiLine(vm, gsi));
+        ports.Register(TestDevice.RegisterPort, TestDevice.RegisterLength, device.Register, "test-register");
+        ports.Register(TestDevice.FlushPort, TestDevice.RegisterLength, device.FlushPage, "test-flush");
+        ports.Register(TestDevice.ByteRegisterPort, TestDevice.RegisterLength, device.Register, "test-byte-register");
+        ports.Register(TestDevice.InterruptPort, TestDevice.InterruptCount, device.InterruptLines, "test-interrupts");
+        mmio.Register(TestDevice.MemoryAddress, TestDevice.MemoryLength, device.Memory, "test-memory");
+        ports.Register(FwCfg.Port, FwCfg.WindowLength, new FwCfg(config.MemoryBytes, config.VcpuCount), "fw-cfg");
     }
 
     private static List<KvmVcpu> CreateVcpus(
@@ -316,7 +336,7 @@ public static class VirtualMachineBuilder
         for (uint index = 0; index < config.VcpuCount; index++)
         {
             KvmVcpu vcpu = owned.Add(vm.CreateVcpu(index));
-            vcpu.SetCpuid2(CreateCpuid(config, supported, features, sev, index));
+            vcpu.SetCpuid2(CreateCpuid(config, vm, supported, features, sev, index));
             if (config.EnforcePvFeatures)
             {
                 vcpu.EnableCap(KvmCap.EnforcePvFeatureCpuid, 1);
@@ -335,7 +355,7 @@ public static class VirtualMachineBuilder
     }
 
     private static KvmCpuidEntry2[] CreateCpuid(
-        VmConfig config, KvmCpuidEntry2[] supported, uint features, GuestLaunch? sev, uint vcpuIndex) => CpuidPolicy.Create(
+        VmConfig config, KvmVm vm, KvmCpuidEntry2[] supported, uint features, GuestLaunch? sev, uint vcpuIndex) => CpuidPolicy.Create(
         supported,
         new CpuidRequest
         {
@@ -343,6 +363,7 @@ public static class VirtualMachineBuilder
             VcpuCount = config.VcpuCount,
             MonitorKvmFeatures = features,
             HiddenKvmFeatures = config.HiddenKvmFeatures,
+            HasTscDeadlineTimer = vm.CheckExtension(KvmCap.TscDeadlineTimer) != 0,
             MemoryEncryption = sev?.Leaf,
         });
 

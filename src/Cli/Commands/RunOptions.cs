@@ -13,9 +13,10 @@ namespace KvmSevVmm.Cli.Commands;
 internal sealed class RunOptions : CommonOptions
 {
     private const ulong MaximumVcpus = 255;
+    private const string DefaultCpus = "1";
 
     /// <summary>What to boot.</summary>
-    [Option("kernel", MetaValue = "FILE", HelpText = "Kernel to boot: bzImage or ELF. May be left out with --firmware.")]
+    [Option("kernel", MetaValue = "FILE", HelpText = "Kernel to boot: bzImage, ELF or multiboot image. May be left out with --firmware.")]
     public string? Kernel { get; set; }
 
     /// <summary>Firmware to start with.</summary>
@@ -44,8 +45,12 @@ internal sealed class RunOptions : CommonOptions
     public string Memory { get; set; } = string.Empty;
 
     /// <summary>Number of vCPUs.</summary>
-    [Option("cpus", MetaValue = "N", Default = "1", HelpText = "Number of vCPUs.")]
+    [Option("cpus", MetaValue = "N", Default = DefaultCpus, HelpText = "Number of vCPUs. Also: --smp.")]
     public string Cpus { get; set; } = string.Empty;
+
+    /// <summary>The same in QEMU's spelling.</summary>
+    [Option("smp", Hidden = true)]
+    public string? Smp { get; set; }
 
     /// <summary>Memory encryption.</summary>
     [Option("sev", MetaValue = "MODE", Default = "none",
@@ -161,6 +166,7 @@ internal sealed class RunOptions : CommonOptions
         base.Validate();
         RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
         RefuseBoth("--cmdline", CommandLine, "--append", Append);
+        RefuseBoth("--cpus", Cpus == DefaultCpus ? null : Cpus, "--smp", Smp);
         RefuseSameFile();
         RefuseHalfABoot();
         RefuseWithoutLaunch();
@@ -187,7 +193,9 @@ internal sealed class RunOptions : CommonOptions
                 HasSecretPage = SecretPage,
             },
             MemoryBytes = MemoryValue.Parse(Memory),
-            VcpuCount = (int)NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus),
+            VcpuCount = (int)(Smp is null
+                ? NumberValue.Parse("--cpus", Cpus, 1, MaximumVcpus)
+                : NumberValue.Parse("--smp", Smp, 1, MaximumVcpus)),
             Sev = SevValue.Parse(Sev),
             ExitHypercalls = ExitHypercalls switch
             {

@@ -11,4 +11,8 @@ public enum BootProtocol
 
     /// <summary>None: guest firmware, entered in 16-bit mode at the processor's reset vector.</summary>
     ResetVector = 2,
+
+    /// <summary>Multiboot: 32-bit protected mode without paging, EAX holds the loader's magic number, EBX the address of the information
+    /// structure.</summary>
+    Multiboot32 = 3,
 }

@@ -173,7 +173,7 @@ public sealed class ElfImage : KernelImage
         }
     }
 
-    private static void Expect(ImageSource source, string field, uint actual, uint expected, string meaning)
+    internal static void Expect(ImageSource source, string field, uint actual, uint expected, string meaning)
     {
         if (actual != expected)
         {
@@ -181,7 +181,7 @@ public sealed class ElfImage : KernelImage
         }
     }
 
-    private static ElfSegment[] Sort(ImageSource source, List<ElfSegment> segments)
+    internal static ElfSegment[] Sort(ImageSource source, List<ElfSegment> segments)
     {
         if (segments.Count == 0)
         {
@@ -202,7 +202,7 @@ public sealed class ElfImage : KernelImage
         return sorted;
     }
 
-    private static ulong? FindEntry(ElfSegment[] segments, ulong entry)
+    internal static ulong? FindEntry(ElfSegment[] segments, ulong entry)
     {
         foreach (ElfSegment segment in segments)
         {

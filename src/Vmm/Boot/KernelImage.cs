@@ -8,6 +8,8 @@ public abstract class KernelImage : IDisposable
 {
     private const int MagicLength = 4;
     private const uint GzipMagic = 0x8B1F;
+    private const int ClassOffset = 4;
+    private const byte Class32 = 1;
 
     /// <summary>Takes over an opened file.</summary>
     /// <param name="source">The file; disposed with the image.</param>
@@ -16,7 +18,7 @@ public abstract class KernelImage : IDisposable
         Source = source;
     }
 
-    /// <summary>What kind of file it is: <c>bzImage</c> or <c>ELF</c>.</summary>
+    /// <summary>What kind of file it is: <c>bzImage</c>, <c>ELF</c> or <c>multiboot</c>.</summary>
     public abstract string Format { get; }
 
     /// <summary>Most bytes of command line that the kernel takes, without the NUL.</summary>
@@ -34,7 +36,10 @@ public abstract class KernelImage : IDisposable
     /// <summary>The header for the zero page as the kernel file has it, or null when the file has none.</summary>
     internal virtual SetupHeader? SetupHeader => null;
 
-    /// <summary>Opens a kernel: an ELF file by its magic number, otherwise a bzImage.</summary>
+    /// <summary>What stands before the user's command line, or null for nothing.</summary>
+    internal virtual string? CommandLinePrefix => null;
+
+    /// <summary>Opens a kernel: an ELF file by its magic number, a multiboot image by its header, otherwise a bzImage.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InvalidInputException">It is not a regular file, or not a kernel that can be booted; names the field.</exception>
     /// <exception cref="FileNotFoundException">It does not exist.</exception>
@@ -58,7 +63,14 @@ public abstract class KernelImage : IDisposable
             source.ReadExactly(magic[..(int)Math.Min(MagicLength, source.Length)], 0, "magic number");
             if (magic.SequenceEqual("\u007fELF"u8))
             {
-                return ElfImage.ParseElf(source);
+                return IsElf32(source) ? MultibootImage.ParseElf32(source) : ElfImage.ParseElf(source);
+            }
+
+            if (!SetupHeader.IsBootSector(source)
+                && MultibootHeader.TryFind(source, out MultibootHeader header)
+                && header.Addresses is MultibootAddresses addresses)
+            {
+                return MultibootImage.ParsePlain(source, header.Offset, addresses);
             }
 
             return BinaryPrimitives.ReadUInt16LittleEndian(magic) == GzipMagic
@@ -70,6 +82,18 @@ public abstract class KernelImage : IDisposable
             source.Dispose();
             throw;
         }
+    }
+
+    private static bool IsElf32(ImageSource source)
+    {
+        Span<byte> fileClass = stackalloc byte[1];
+        fileClass.Clear();
+        if (source.Length > ClassOffset)
+        {
+            source.ReadExactly(fileClass, ClassOffset, "EI_CLASS");
+        }
+
+        return fileClass[0] == Class32;
     }
 
     /// <inheritdoc/>

@@ -82,7 +82,7 @@ public sealed class LoadedImage
         AcpiTables? acpi = null,
         bool hasSecretPage = false)
     {
-        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
+        KernelCommandLine line = CreateCommandLine(kernel, commandLine);
         ImagePlacement placement = PlaceFiles(kernel, initrd, memory.Layout, hasSecretPage);
         List<LoadedPiece> measured = [];
         foreach (GpaRange pages in kernel.Load(memory, placement.Kernel))
@@ -112,9 +112,12 @@ public sealed class LoadedImage
     internal static LoadedImage LoadWithoutFiles(
         KernelImage kernel, ImageSource? initrd, string commandLine, GuestMemory memory, AcpiTables? acpi, bool hasSecretPage)
     {
-        KernelCommandLine line = KernelCommandLine.Create(commandLine, kernel.CommandLineLimit);
+        KernelCommandLine line = CreateCommandLine(kernel, commandLine);
         return WriteBootData(kernel, line, PlaceFiles(kernel, initrd, memory.Layout, hasSecretPage), acpi, memory, []);
     }
+
+    private static KernelCommandLine CreateCommandLine(KernelImage kernel, string text) =>
+        KernelCommandLine.Create(kernel.CommandLinePrefix is string prefix ? $"{prefix} {text}" : text, kernel.CommandLineLimit);
 
     // Everything is decided before anything is written.
     private static ImagePlacement PlaceFiles(KernelImage kernel, ImageSource? initrd, GuestLayout layout, bool hasSecretPage)
@@ -154,17 +157,20 @@ public sealed class LoadedImage
             measured.Add(new LoadedPiece("ACPI tables", WriteTables(acpi, memory)));
         }
 
-        bool isPvh = placement.Kernel.Protocol == BootProtocol.Pvh32;
         ulong cr3 = 0;
-        if (isPvh)
+        switch (placement.Kernel.Protocol)
         {
-            measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, placement.Initrd, rsdp)));
-        }
-        else
-        {
-            measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, placement.Initrd, rsdp)));
-            cr3 = BootPageTables.Write(memory, out GpaRange tables);
-            measured.Add(new LoadedPiece("page tables", tables));
+            case BootProtocol.Pvh32:
+                measured.Add(new LoadedPiece("start info", PvhStartInfo.Write(memory, placement.Initrd, rsdp)));
+                break;
+            case BootProtocol.Multiboot32:
+                measured.Add(new LoadedPiece("multiboot info", MultibootInfo.Write(memory, placement.Initrd)));
+                break;
+            default:
+                measured.Add(new LoadedPiece("zero page", BootParams.Write(memory, kernel.SetupHeader, placement.Initrd, rsdp)));
+                cr3 = BootPageTables.Write(memory, out GpaRange tables);
+                measured.Add(new LoadedPiece("page tables", tables));
+                break;
         }
 
         GpaRange gdt = BootGdt.Write(memory);
@@ -172,11 +178,14 @@ public sealed class LoadedImage
         BootRegisters registers = new(
             placement.Kernel.Protocol,
             placement.Kernel.Entry,
-            Rsi: isPvh ? 0 : GuestLayout.ZeroPageAddress,
-            Rbx: isPvh ? GuestLayout.StartInfoAddress : 0,
+            Rsi: placement.Kernel.Protocol == BootProtocol.Linux64 ? GuestLayout.ZeroPageAddress : 0,
+            Rbx: placement.Kernel.Protocol == BootProtocol.Linux64 ? 0 : GuestLayout.StartInfoAddress,
             cr3,
             gdt.Start,
-            BootGdt.Size - 1);
+            BootGdt.Size - 1)
+        {
+            Rax = placement.Kernel.Protocol == BootProtocol.Multiboot32 ? MultibootInfo.LoaderMagic : 0,
+        };
         return new LoadedImage(registers, placement.Initrd, measured, placement.SecretPage);
     }
 

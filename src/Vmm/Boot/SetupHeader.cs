@@ -51,6 +51,20 @@ internal sealed class SetupHeader
 
     private ushort Version => U16(BootParams.Version);
 
+    /// <summary>Whether the file has a boot sector's signature, as every bzImage has.</summary>
+    /// <param name="source">The file.</param>
+    internal static bool IsBootSector(ImageSource source)
+    {
+        if (source.Length < BootParams.BootFlag + sizeof(ushort))
+        {
+            return false;
+        }
+
+        Span<byte> flag = stackalloc byte[sizeof(ushort)];
+        source.ReadExactly(flag, BootParams.BootFlag, "boot_flag");
+        return BinaryPrimitives.ReadUInt16LittleEndian(flag) == BootFlagValue;
+    }
+
     /// <summary>Reads and checks the header.</summary>
     /// <param name="source">The kernel file.</param>
     /// <exception cref="InvalidInputException">Names the first field that is wrong.</exception>

@@ -5,6 +5,9 @@ namespace KvmSevVmm.Vmm.Devices;
 /// <summary>A port with which a test guest ends the machine and hands over a number, like QEMU's isa-debug-exit.</summary>
 public sealed class DebugExit : IBusDevice
 {
+    /// <summary>The port that the images of kvm-unit-tests write to.</summary>
+    public const ushort UnitTestPort = 0xF4;
+
     /// <summary>Ports it occupies.</summary>
     public const int WindowLength = 4;
 

@@ -129,7 +129,7 @@ public static class CpuidPolicy
         {
             case 0x1:
                 entry.Ebx = (entry.Ebx & 0x0000_FFFF) | (Math.Min(count, 255) << 16) | (request.VcpuIndex << 24);
-                entry.Ecx |= 1u << 31; // a hypervisor is present
+                entry.Ecx |= (1u << 31) | (request.HasTscDeadlineTimer ? 1u << 24 : 0); // a hypervisor is present
                 entry.Edx = count > 1 ? entry.Edx | (1u << 28) : entry.Edx & ~(1u << 28);
                 break;
             case 0x4:

@@ -15,6 +15,9 @@ public readonly record struct CpuidRequest
     /// <summary>KVM features to hide although they would be answered.</summary>
     public uint HiddenKvmFeatures { get; init; }
 
+    /// <summary>Whether the in-kernel local APIC has a TSC deadline timer: KVM tells of it by a capability, not by CPUID.</summary>
+    public bool HasTscDeadlineTimer { get; init; }
+
     /// <summary>Leaf 0x8000001F, or null for a guest without memory encryption.</summary>
     public MemoryEncryptionLeaf? MemoryEncryption { get; init; }
 }

@@ -76,6 +76,7 @@ public static class ResetState
             new KvmRegs
             {
                 Rip = boot.Entry.Value,
+                Rax = boot.Rax,
                 Rsi = boot.Rsi,
                 Rbx = boot.Rbx,
                 Rflags = RflagsReserved,

@@ -6,12 +6,19 @@ namespace KvmSevVmm.Vmm.Vcpus;
 /// <summary>The dedicated thread of one vCPU and its run loop: enter the guest, answer the exit, enter again.</summary>
 internal sealed class VcpuThread : IDisposable
 {
+    /// <summary>Runs that may end with nothing done, one after the other, before the thread takes a rest between them.</summary>
+    private const int PatientRuns = 16;
+
+    /// <summary>How long it rests: about what a start-up IPI may wait.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(1);
+
     private readonly KvmVcpu _vcpu;
     private readonly ExitDispatcher _dispatcher;
     private readonly IVcpuObserver _observer;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _isAttached = new();
     private readonly ManualResetEventSlim _mayRun = new();
+    private readonly ManualResetEventSlim _mustStop = new();
     private VcpuKick? _kick;
     private bool _isStarted;
     private volatile bool _isStopRequested;
@@ -46,6 +53,7 @@ internal sealed class VcpuThread : IDisposable
     public void RequestStop()
     {
         _isStopRequested = true;
+        _mustStop.Set();
         _kick?.Kick();
         _mayRun.Set();
     }
@@ -61,6 +69,7 @@ internal sealed class VcpuThread : IDisposable
         _kick?.Dispose();
         _isAttached.Dispose();
         _mayRun.Dispose();
+        _mustStop.Dispose();
     }
 
     private void Main()
@@ -87,17 +96,30 @@ internal sealed class VcpuThread : IDisposable
     {
         long allocatedAtStart = 0;
         long exits = 0;
+        int idleRuns = 0;
         VcpuAction action = VcpuAction.Poll;
         while (true)
         {
             if (action == VcpuAction.Poll)
             {
                 // Acknowledge first: a request that is made after it kicks again.
-                kick.Acknowledge();
+                bool wasKicked = kick.Acknowledge();
                 if (_isStopRequested)
                 {
                     break;
                 }
+
+                // A vCPU that waits for its start-up IPI sleeps in the kernel, and KVM_RUN answers EAGAIN when something wakes it. Should
+                // a kernel answer without having slept, that must not cost a processor.
+                idleRuns = wasKicked ? 0 : idleRuns + 1;
+                if (idleRuns > PatientRuns)
+                {
+                    _mustStop.Wait(Rest);
+                }
+            }
+            else
+            {
+                idleRuns = 0;
             }
 
             VcpuExit exit = _vcpu.Run();

@@ -102,6 +102,98 @@ public sealed class RealGuestTests : IDisposable
     }
 
     [KvmFact]
+    public void Guest_ThatSwitchesItselfOff_EndsWithSuccess()
+    {
+        string kernel = WriteKernel(static c =>
+        {
+            c.mov(dx, 0x600); // the sleep control register of the FADT
+            c.mov(al, (5 << 2) | (1 << 5));
+            c.@out(dx, al);
+            c.hlt();
+        });
+
+        CliResult run = Run("run", "--kernel", kernel, "--serial", "off", "--timeout", "20s");
+
+        Assert.Equal(ExitCode.Success, run.ExitCode);
+        Assert.Contains("the guest powered off", run.Error, StringComparison.Ordinal);
+    }
+
+    [KvmFact]
+    public void Guest_ThatPanics_IsSeen()
+    {
+        string kernel = WriteKernel(static c =>
+        {
+            c.mov(dx, 0x505);
+            c.mov(al, 1);
+            c.@out(dx, al);
+            c.hlt();
+        });
+
+        Assert.Equal(ExitCode.GuestPanic, Run("run", "--kernel", kernel, "--serial", "off", "--timeout", "20s").ExitCode);
+    }
+
+    [KvmFact]
+    public void Guest_WritesAndReadsRamAboveFourGiB()
+    {
+        // Above the boot page tables' reach: the guest adds a page directory, at 3 MiB, for the fifth GiB.
+        const ulong Directory = 0x30_0000;
+        string kernel = WriteKernel(static c =>
+        {
+            c.mov(rax, cr3);
+            c.and(rax, -4096);
+            c.mov(rdi, __qword_ptr[rax]);
+            c.and(rdi, -4096); // the page-directory-pointer table
+            c.mov(rax, Directory | 3);
+            c.mov(__qword_ptr[rdi + (4 * 8)], rax);
+            c.mov(rbx, Directory);
+            c.mov(rax, 0x1_0000_0083);
+            c.mov(__qword_ptr[rbx], rax);
+            c.mov(rsi, 0x1_0000_1000);
+            c.mov(__dword_ptr[rsi], 0x2A);
+            c.mov(eax, __dword_ptr[rsi]);
+            c.@out(ExitPort, al);
+            c.hlt();
+        });
+
+        CliResult run = Run("run", "--kernel", kernel, "--memory", "4G", "--debug-exit", "0xf4", "--serial", "off", "--timeout", "20s");
+
+        Assert.Equal((0x2A << 1) | 1, run.ExitCode);
+    }
+
+    [KvmTheory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(64)]
+    public void TestImage_StartsEveryProcessor(int vcpuCount)
+    {
+        string image = _folder.File("smp.flat");
+        File.WriteAllBytes(image, MultibootKernel.Create(StartUpGuest.Write));
+
+        CliResult run = Run("run", "--kernel", image, "--smp", $"{vcpuCount}", "--serial", "off", "--timeout", "60s");
+
+        Assert.True(run.ExitCode == 1, $"{run.ExitCode} (1 is a test's success)\n{run.Error}");
+    }
+
+    [KvmFact]
+    public void TestImage_FindsItsArgumentsAndEndsWithItsStatus()
+    {
+        // argv[0] is the image's name: the argument is what stands behind the first blank, a digit here.
+        string image = _folder.File("t");
+        File.WriteAllBytes(image, MultibootKernel.Create(static c =>
+        {
+            c.mov(esi, __dword_ptr[ebx + 16]);
+            c.movzx(eax, __byte_ptr[esi + 2]);
+            c.sub(eax, '0');
+            c.@out(ExitPort, eax);
+            c.hlt();
+        }));
+
+        CliResult run = Run("run", "--kernel", image, "--append", "7", "--serial", "off", "--timeout", "20s");
+
+        Assert.Equal((7 << 1) | 1, run.ExitCode);
+    }
+
+    [KvmFact]
     public void Guest_ThatNeverReports_LeavesAMapThatSaysUnreported()
     {
         string map = _folder.File("map.json");

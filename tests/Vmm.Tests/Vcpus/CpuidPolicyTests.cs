@@ -51,6 +51,18 @@ public sealed class CpuidPolicyTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TscDeadlineTimer_IsOfferedWhenTheIrqchipHasIt(bool hasTimer)
+    {
+        KvmCpuidEntry2[] host = [new() { Function = 1 }];
+        KvmCpuidEntry2[] entries = CpuidPolicy.Create(
+            host, new CpuidRequest { VcpuIndex = 0, VcpuCount = 1, HasTscDeadlineTimer = hasTimer });
+
+        Assert.Equal(hasTimer, (Find(entries, 1).Ecx >> 24 & 1) != 0);
+    }
+
+    [Theory]
     [InlineData(1, 5, "VMX")]
     [InlineData(1, 3, "MONITOR")]
     [InlineData(0x80000001, 2, "SVM")]

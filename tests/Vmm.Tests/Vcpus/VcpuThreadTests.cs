@@ -87,6 +87,25 @@ public sealed class VcpuThreadTests : IDisposable
         Assert.Equal(VcpuExitReason.Shutdown, observer.LastExit);
     }
 
+    [KvmFact]
+    public void ProcessorThatIsNeverStarted_CostsNothingAndStops()
+    {
+        using KvmDevice kvm = KvmDevice.Open();
+        using KvmVm vm = kvm.CreateVm();
+        vm.CreateIrqChip();
+        using KvmVcpu boot = vm.CreateVcpu(0);
+        using KvmVcpu vcpu = vm.CreateVcpu(1);
+        using VcpuThread thread = Create(vcpu, new Observer());
+        thread.Start();
+        thread.Release();
+        Thread.Sleep(300);
+
+        // Asleep in the kernel, or resting between runs: at most one run a millisecond after the first few.
+        Assert.InRange(thread.Statistics.GetExits(VcpuExitReason.Interrupted), 0, 1000);
+        thread.RequestStop();
+        Assert.True(thread.Join(Deadline));
+    }
+
     private static void WaitForExits(VcpuThread thread, long count)
     {
         Assert.True(SpinWait.SpinUntil(() => thread.Statistics.GetExits(VcpuExitReason.Io) >= count, Deadline), "the guest makes no exits");
