@@ -18,7 +18,8 @@
 #   kvmsev.action=wait       stay up and do nothing
 #   kvmsev.action=shell      a shell on the console; the machine ends with it
 #   kvmsev.action=devices    use every virtio device there is, say what came of it, and end the machine:
-#                            kvmsev.disk-mib=N MiB of random bytes are written to vda, synced and read back (default 64)
+#                            kvmsev.disk-mib=N MiB of random bytes are written to vda, synced and read back (default 64);
+#                            kvmsev.net-mib=N MiB go to 192.168.77.1:5000 by TCP, and what :5001 gives comes back (16)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

@@ -64,6 +64,14 @@ public sealed class VirtioDeviceSet : IDisposable
                 set.Connect(device, place, shared, vm, memory, guard, bus, log);
             }
 
+            if (config.Vsock is VsockConfig vsock)
+            {
+                VirtioPlacement place = plan.VirtioDevices[next++];
+                VirtioVsock device = OpenVsock(place.Name, vsock);
+                set._parts.Add(device);
+                set.Connect(device, place, shared, vm, memory, guard, bus, log);
+            }
+
             if (config.HasRng)
             {
                 VirtioPlacement place = plan.VirtioDevices[next++];
@@ -183,6 +191,18 @@ public sealed class VirtioDeviceSet : IDisposable
         catch (SocketException error)
         {
             throw new IOException($"--net: nobody listens at the socket '{card.SocketPath}': {error.Message}", error);
+        }
+    }
+
+    private static VirtioVsock OpenVsock(string name, VsockConfig config)
+    {
+        try
+        {
+            return new VirtioVsock(name, config.Cid, config.SocketPath);
+        }
+        catch (SocketException error)
+        {
+            throw new IOException($"--vsock: no socket can be made at '{config.SocketPath}': {error.Message}", error);
         }
     }
 
