@@ -5,7 +5,7 @@ using KvmSevVmm.Lab.Tests;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>One run of an unmodified Debian kernel, as a simulated SEV guest, that uses its virtio devices; the tests look at what it left.</summary>
+/// <summary>One run of an unmodified Debian kernel, as a simulated SEV guest, that uses its virtio devices.</summary>
 public sealed class DevicesFixture : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("kvmsev-devices-").FullName;
@@ -23,9 +23,9 @@ public sealed class DevicesFixture : IDisposable
     /// <summary>The result file.</summary>
     internal JsonElement Result => JsonDocument.Parse(Read("result.json")).RootElement;
 
-    /// <summary>SHA-256 of a file on the host's side, in lower-case hex.</summary>
-    /// <param name="file">Its name in devices.sh.</param>
-    internal string DigestOf(string file) => Find(Read("summary"), $"{file} ");
+    /// <summary>What devices.sh says of something on the host's side; of a file it is the SHA-256 in lower-case hex.</summary>
+    /// <param name="words">The file's name, or other words.</param>
+    internal string HostSaid(string words) => Find(Read("summary"), $"{words} ");
 
     /// <summary>What the guest said behind a few words.</summary>
     /// <param name="words">The words.</param>
@@ -61,9 +61,15 @@ public sealed class DevicesFixture : IDisposable
         string kernel = Print("kernel");
         string initramfs = Print("initramfs");
         string script = Path.Combine(Repository.Root, "tests", "Lab.Tests", "devices.sh");
+        string vsock = Path.Combine(_folder, "vsock");
+        LabOutput compiler = Laboratory.Run(
+            "/usr/bin/gcc",
+            ["-O2", "-static", "-o", vsock, Path.Combine(Repository.Root, "tests", "Lab.Tests", "vsock.c")],
+            TimeSpan.FromSeconds(100));
+        Assert.True(compiler.ExitCode == 0, compiler.Error);
         string[] arguments =
         [
-            "--file", kernel, "--file", initramfs, "--file", script, "--out", _folder, "--timeout", "500",
+            "--file", kernel, "--file", initramfs, "--file", vsock, "--file", script, "--out", _folder, "--timeout", "500",
             "--", "sh", "devices.sh", Path.GetFileName(kernel), Path.GetFileName(initramfs),
         ];
         return Laboratory.Run("scripts/lab.sh", arguments, TimeSpan.FromSeconds(550));

@@ -28,7 +28,7 @@ public sealed class DevicesTests
 
         Assert.Equal(64, written.Length);
         Assert.Equal(written, _guest.Said("disk read back"));
-        Assert.Equal(written, _guest.DigestOf("disk.img"));
+        Assert.Equal(written, _guest.HostSaid("disk.img"));
         Assert.True(_guest.Device("disk0").GetProperty("bytesFromGuest").GetInt64() >= 64 << 20);
         Assert.True(_guest.Device("disk0").GetProperty("bytesToGuest").GetInt64() >= 64 << 20);
     }
@@ -36,10 +36,17 @@ public sealed class DevicesTests
     [Fact]
     public void Tcp_CarriesBytesBothWaysUnchanged()
     {
-        Assert.Equal(_guest.Said("net pattern"), _guest.DigestOf("from-guest"));
-        Assert.Equal(_guest.DigestOf("to-guest"), _guest.Said("net received"));
+        Assert.Equal(_guest.Said("net pattern"), _guest.HostSaid("from-guest"));
+        Assert.Equal(_guest.HostSaid("to-guest"), _guest.Said("net received"));
         Assert.True(_guest.Device("net0").GetProperty("bytesFromGuest").GetInt64() >= 16 << 20);
         Assert.True(_guest.Device("net0").GetProperty("bytesToGuest").GetInt64() >= 16 << 20);
+    }
+
+    [Fact]
+    public void Vsock_Echoes16MiB()
+    {
+        Assert.Equal("16777216 bytes", _guest.Said("vsock echoed"));
+        Assert.Equal("16777216 bytes, all the same", _guest.HostSaid("vsock echoed"));
     }
 
     [Fact]

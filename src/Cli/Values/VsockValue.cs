@@ -19,10 +19,13 @@ internal static class VsockValue
     internal static VsockConfig Parse(string text)
     {
         KeyValueList list = KeyValueList.Parse(Option, text, "cid", "socket");
-        string cid = list.Get("cid") ?? throw new UsageException($"{Option}: cid is missing", "write for instance --vsock cid=3,socket=vsock.sock");
-        string path = list.Get("socket") ?? throw new UsageException($"{Option}: socket is missing", "write for instance --vsock cid=3,socket=vsock.sock");
+        string cid = list.Get("cid") ?? throw Missing("cid");
+        string path = list.Get("socket") ?? throw Missing("socket");
         return Encoding.UTF8.GetByteCount(path) <= LongestPath
             ? new VsockConfig((uint)NumberValue.Parse($"{Option} cid", cid, VirtioVsock.FirstGuestCid, uint.MaxValue - 1), path)
             : throw new UsageException($"{Option} socket: the path is longer than {LongestPath} bytes");
     }
+
+    private static UsageException Missing(string key) =>
+        new($"{Option}: {key} is missing", "write for instance --vsock cid=3,socket=vsock.sock");
 }

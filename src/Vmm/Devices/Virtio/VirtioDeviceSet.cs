@@ -20,7 +20,7 @@ public sealed class VirtioDeviceSet : IDisposable
     {
     }
 
-    /// <summary>Makes the devices of a plan, puts their registers on the bus, and connects doorbells and interrupts to the kernel.</summary>
+    /// <summary>Makes the devices of a plan, puts their registers on the bus, connects doorbells and interrupts to the kernel.</summary>
     /// <param name="config">What the devices are.</param>
     /// <param name="plan">Where they are.</param>
     /// <param name="vm">The VM, its interrupt controllers created.</param>
@@ -146,7 +146,8 @@ public sealed class VirtioDeviceSet : IDisposable
         }
         catch (KvmException error) when (error.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS)
         {
-            throw new UnauthorizedAccessException($"--disk: '{disk.Path}' may not be opened for {(disk.IsReadOnly ? "reading" : "writing")}", error);
+            string purpose = disk.IsReadOnly ? "reading" : "writing";
+            throw new UnauthorizedAccessException($"--disk: '{disk.Path}' may not be opened for {purpose}", error);
         }
         catch (KvmException error) when (error.Errno is Errno.EISDIR or Errno.ESPIPE or Errno.ENXIO)
         {
@@ -157,7 +158,8 @@ public sealed class VirtioDeviceSet : IDisposable
         {
             long length = file.Length;
             file.Dispose();
-            throw new InvalidInputException("--disk", disk.Path, $"has {length} bytes; a disk has at least one sector of {VirtioBlock.SectorSize}");
+            throw new InvalidInputException(
+                "--disk", disk.Path, $"has {length} bytes; a disk has at least one sector of {VirtioBlock.SectorSize}");
         }
 
         return file;

@@ -6,10 +6,10 @@ using Syscall = Mono.Unix.Native.Syscall;
 
 namespace KvmSevVmm.Vmm.Devices.Virtio;
 
-/// <summary>virtio-vsock: streams between the guest and Unix sockets of the host, as Firecracker and cloud-hypervisor have them.</summary>
+/// <summary>virtio-vsock: streams between the guest and Unix sockets of the host, as Firecracker has them.</summary>
 /// <remarks>
-/// A program of the host connects to PATH, writes <c>CONNECT port\n</c> and reads <c>OK port\n</c> once the guest has accepted. A guest that
-/// connects to the host's port N reaches the socket PATH_N. Source: virtio 1.2, 5.10.
+/// A program of the host connects to PATH, writes <c>CONNECT port\n</c> and reads <c>OK port\n</c> once the guest has accepted. A guest
+/// that connects to the host's port N reaches the socket PATH_N. Source: virtio 1.2, 5.10.
 /// </remarks>
 public sealed class VirtioVsock : VirtioDevice, IReadyHandler, IDisposable
 {

@@ -7,8 +7,8 @@ namespace KvmSevVmm.Vmm.Devices.Virtio;
 
 /// <summary>One stream between a port of the guest and a Unix socket of the host. Used under the device's gate.</summary>
 /// <remarks>
-/// Memory is bounded by credit: the guest may send <see cref="BufferSize"/> bytes that the host has not taken, and the host's socket is read
-/// only as far as the guest has said that it has room.
+/// Memory is bounded by credit: the guest may send <see cref="BufferSize"/> bytes that the host has not taken, and the host's socket is
+/// read only as far as the guest has said that it has room.
 /// </remarks>
 internal sealed class VsockConnection : IReadyHandler, IDisposable
 {
@@ -77,7 +77,15 @@ internal sealed class VsockConnection : IReadyHandler, IDisposable
     /// <summary>Whether the guest is to get a packet.</summary>
     internal bool HasPacket => Pending != VsockOperation.Invalid || (HasInput && Credit > 0);
 
-    private uint Credit => unchecked(_guestBufferSize - (_sentToGuest - _guestForwarded)) is uint room && room <= _guestBufferSize ? room : 0;
+    /// <summary>Bytes that the guest has room for; 0 also when what it says of itself cannot be.</summary>
+    private uint Credit
+    {
+        get
+        {
+            uint underWay = unchecked(_sentToGuest - _guestForwarded);
+            return underWay <= _guestBufferSize ? _guestBufferSize - underWay : 0;
+        }
+    }
 
     private StringBuilder Greeting { get; } = new(LongestGreeting);
 

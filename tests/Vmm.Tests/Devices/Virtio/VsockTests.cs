@@ -70,7 +70,9 @@ public sealed class VsockTests : IDisposable
         _bench.Driver.SetChain(1, 0, new DriverBuffer(TransmitBuffer, VsockHeader.Size + (uint)data.Length, false));
         _bench.Driver.Offer(1, 0);
         _bench.Driver.Write(Register.QueueNotify, 1);
-        Assert.True(SpinWait.SpinUntil(() => _bench.Driver.TryTakeUsed(1, out _, out _), TimeSpan.FromSeconds(30)), $"{operation} was not taken");
+        Assert.True(
+            SpinWait.SpinUntil(() => _bench.Driver.TryTakeUsed(1, out _, out _), TimeSpan.FromSeconds(30)),
+            $"{operation} was not taken");
     }
 
     private VsockHeader Receive(out byte[] data)
