@@ -18,7 +18,9 @@
 #   kvmsev.action=wait       stay up and do nothing
 #   kvmsev.action=shell      a shell on the console; the machine ends with it
 #   kvmsev.action=devices    use every virtio device there is, say what came of it, and end the machine:
-#                            kvmsev.disk-mib=N MiB of random bytes are written to vda, synced and read back (default 64)
+#                            kvmsev.disk-mib=N MiB of random bytes are written to vda, synced and read back (default 64);
+#                            kvmsev.net-mib=N MiB go to 192.168.77.1:5000 by TCP, and what :5001 gives comes back (16);
+#                            /vsock, if somebody has added it to the image, is run as "/vsock echo 1024"
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

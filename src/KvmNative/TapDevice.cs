@@ -24,7 +24,7 @@ public sealed unsafe class TapDevice : FdHandle
 
     /// <summary>Attaches to an interface, and makes it where there is none and the caller may.</summary>
     /// <param name="name">Its name, 1 to <see cref="MaxNameLength"/> bytes.</param>
-    /// <exception cref="KvmException">open(2) failed, or TUNSETIFF: EPERM, it is not the caller's; EBUSY, another program has it.</exception>
+    /// <exception cref="KvmException">open(2) failed, or TUNSETIFF: EPERM, it is not the caller's; EBUSY, it is in use.</exception>
     public static TapDevice Open(string name)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(name);

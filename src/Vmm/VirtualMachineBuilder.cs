@@ -103,6 +103,7 @@ public static class VirtualMachineBuilder
             mmio,
             guestLog,
             failures.Report));
+        mmio.Freeze();
         var migrationControl = new MigrationControl(config.Sev.Mode, tracker);
 
         // vCPUs last: their CPUID says what has been enabled above, their registers where the image lies.

@@ -43,6 +43,9 @@ public sealed record VmConfig
     /// <summary>The guest's network cards, in the order in which it finds them.</summary>
     public IReadOnlyList<NetConfig> NetworkCards { get; init; } = [];
 
+    /// <summary>The guest's socket device, or null for none.</summary>
+    public VsockConfig? Vsock { get; init; }
+
     /// <summary>Whether the guest has an entropy source.</summary>
     public bool HasRng { get; init; }
 

@@ -113,6 +113,11 @@ internal sealed class RunOptions : CommonOptions
         HelpText = "A network card, repeatable: tap=NAME, or socket=PATH of passt and its like; then ,mac=XX:XX:XX:XX:XX:XX.")]
     public IEnumerable<string> Net { get; set; } = [];
 
+    /// <summary>The socket device.</summary>
+    [Option("vsock", MetaValue = "VSOCK",
+        HelpText = "A socket device: cid=N,socket=PATH. The host connects to PATH and writes 'CONNECT port'; the guest reaches PATH_port.")]
+    public string? Vsock { get; set; }
+
     /// <summary>Whether there is an entropy source.</summary>
     [Option("rng", HelpText = "Give the guest an entropy source, which the host's kernel feeds.")]
     public bool Rng { get; set; }
@@ -214,6 +219,7 @@ internal sealed class RunOptions : CommonOptions
             EnforcePvFeatures = !NoEnforcePvFeatures,
             Disks = [.. Disk.Select(DiskValue.Parse)],
             NetworkCards = [.. Net.Select(NetValue.Parse)],
+            Vsock = Vsock is string vsock ? VsockValue.Parse(vsock) : null,
             HasRng = Rng,
             DebugExitPort = DebugExit is string port ? (ushort)NumberValue.Parse("--debug-exit", port, 0, ushort.MaxValue) : null,
             Until = ParseUntil(),

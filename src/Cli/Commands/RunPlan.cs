@@ -52,6 +52,7 @@ internal sealed record RunPlan(
         new DevicePart(
             [.. config.Disks.Select(static disk => new DiskPart(disk.Path, disk.IsReadOnly, disk.QueueCount))],
             [.. config.NetworkCards.Select(static card => new NetPart(card.Tap, card.SocketPath))],
+            config.Vsock is { } vsock ? new VsockPart(vsock.Cid, vsock.SocketPath) : null,
             config.HasRng),
         new OutputPart(options.MapOut, options.EventLog, options.Result, options.LogFile),
         config.KvmPath);
@@ -121,10 +122,13 @@ internal sealed record RunPlan(
     internal sealed record SerialPart(string Target, string? Path);
 
     /// <summary>The virtio devices.</summary>
-    internal sealed record DevicePart(IReadOnlyList<DiskPart> Disks, IReadOnlyList<NetPart> Net, bool Rng);
+    internal sealed record DevicePart(IReadOnlyList<DiskPart> Disks, IReadOnlyList<NetPart> Net, VsockPart? Vsock, bool Rng);
 
     /// <summary>One disk.</summary>
     internal sealed record DiskPart(string Path, bool ReadOnly, int Queues);
+
+    /// <summary>The socket device.</summary>
+    internal sealed record VsockPart(uint Cid, string Socket);
 
     /// <summary>One network card.</summary>
     internal sealed record NetPart(string? Tap, string? Socket);

@@ -16,7 +16,8 @@ internal static class DiskValue
     {
         KeyValueList list = KeyValueList.Parse(Option, text, "path", "readonly", "queues");
         return new DiskConfig(
-            list.Get("path") ?? throw new UsageException($"{Option}: the path is missing", "write for instance --disk disk.img,readonly=on"),
+            list.Get("path")
+                ?? throw new UsageException($"{Option}: the path is missing", "write for instance --disk disk.img,readonly=on"),
             list.Get("readonly") is string isReadOnly && ChoiceValue.Parse($"{Option} readonly", isReadOnly, ("on", true), ("off", false)),
             list.Get("queues") is string queues ? (int)NumberValue.Parse($"{Option} queues", queues, 1, VirtioBlock.MaximumQueues) : 1);
     }

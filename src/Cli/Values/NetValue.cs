@@ -39,11 +39,13 @@ internal static class NetValue
         bool isGood = parts.Length == mac.Length;
         for (int i = 0; i < mac.Length && isGood; i++)
         {
-            isGood = parts[i].Length == 2 && byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out mac[i]);
+            isGood = parts[i].Length == 2
+                && byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out mac[i]);
         }
 
         return isGood && (mac[0] & 1) == 0
             ? mac
-            : throw new UsageException($"{Option} mac: '{text}' is not the address of one station", "write for instance mac=02:00:00:00:00:01");
+            : throw new UsageException(
+                $"{Option} mac: '{text}' is not the address of one station", "write for instance mac=02:00:00:00:00:01");
     }
 }

@@ -20,7 +20,7 @@ public sealed class DevicePlan
     /// <summary>Every device that the guest finds through ACPI, in the order of the DSDT.</summary>
     public IReadOnlyList<AcpiDevice> AcpiDevices { get; }
 
-    /// <summary>The virtio devices: disks, network cards, the entropy source.</summary>
+    /// <summary>The virtio devices: disks, network cards, the socket device, the entropy source.</summary>
     public IReadOnlyList<VirtioPlacement> VirtioDevices { get; }
 
     /// <summary>Plans a machine's devices.</summary>
@@ -52,6 +52,11 @@ public sealed class DevicePlan
         for (int i = 0; i < config.NetworkCards.Count; i++)
         {
             yield return string.Create(CultureInfo.InvariantCulture, $"net{i}");
+        }
+
+        if (config.Vsock is not null)
+        {
+            yield return "vsock";
         }
 
         if (config.HasRng)

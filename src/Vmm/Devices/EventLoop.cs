@@ -34,7 +34,7 @@ public sealed class EventLoop : IDisposable
     /// <summary>The thread's name.</summary>
     public string Name { get; }
 
-    /// <summary>Called once, on the loop's thread, when a handler has thrown: a bug or a host that fails. The loop has ended then.</summary>
+    /// <summary>Called once, on the loop's thread, when a handler has thrown: a bug or a host that fails. The loop ends.</summary>
     public Action<Exception>? Failed { get; set; }
 
     /// <summary>Starts to watch a descriptor.</summary>

@@ -273,7 +273,8 @@ public sealed class VirtioBlock : VirtioDevice, IDisposable
         Statistics.HostErrors++;
         if (_log.MayWrite(LogEventLevel.Warning))
         {
-            _log.Log.Warning("{Disk}: a request of the guest ({Type}) failed on the host: {Error}", Name, type, ErrnoText.NameAndNumber(error));
+            _log.Log.Warning(
+                "{Disk}: a request of the guest ({Type}) failed on the host: {Error}", Name, type, ErrnoText.NameAndNumber(error));
         }
 
         return BlockStatus.IoError;

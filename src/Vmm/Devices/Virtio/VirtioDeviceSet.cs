@@ -20,7 +20,7 @@ public sealed class VirtioDeviceSet : IDisposable
     {
     }
 
-    /// <summary>Makes the devices of a plan, puts their registers on the bus, and connects doorbells and interrupts to the kernel.</summary>
+    /// <summary>Makes the devices of a plan, puts their registers on the bus, connects doorbells and interrupts to the kernel.</summary>
     /// <param name="config">What the devices are.</param>
     /// <param name="plan">Where they are.</param>
     /// <param name="vm">The VM, its interrupt controllers created.</param>
@@ -60,6 +60,14 @@ public sealed class VirtioDeviceSet : IDisposable
             {
                 VirtioPlacement place = plan.VirtioDevices[next++];
                 var device = new VirtioNet(place.Name, ChooseMac(card), OpenChannel(card), log);
+                set._parts.Add(device);
+                set.Connect(device, place, shared, vm, memory, guard, bus, log);
+            }
+
+            if (config.Vsock is VsockConfig vsock)
+            {
+                VirtioPlacement place = plan.VirtioDevices[next++];
+                VirtioVsock device = OpenVsock(place.Name, vsock);
                 set._parts.Add(device);
                 set.Connect(device, place, shared, vm, memory, guard, bus, log);
             }
@@ -138,7 +146,8 @@ public sealed class VirtioDeviceSet : IDisposable
         }
         catch (KvmException error) when (error.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS)
         {
-            throw new UnauthorizedAccessException($"--disk: '{disk.Path}' may not be opened for {(disk.IsReadOnly ? "reading" : "writing")}", error);
+            string purpose = disk.IsReadOnly ? "reading" : "writing";
+            throw new UnauthorizedAccessException($"--disk: '{disk.Path}' may not be opened for {purpose}", error);
         }
         catch (KvmException error) when (error.Errno is Errno.EISDIR or Errno.ESPIPE or Errno.ENXIO)
         {
@@ -149,7 +158,8 @@ public sealed class VirtioDeviceSet : IDisposable
         {
             long length = file.Length;
             file.Dispose();
-            throw new InvalidInputException("--disk", disk.Path, $"has {length} bytes; a disk has at least one sector of {VirtioBlock.SectorSize}");
+            throw new InvalidInputException(
+                "--disk", disk.Path, $"has {length} bytes; a disk has at least one sector of {VirtioBlock.SectorSize}");
         }
 
         return file;
@@ -183,6 +193,18 @@ public sealed class VirtioDeviceSet : IDisposable
         catch (SocketException error)
         {
             throw new IOException($"--net: nobody listens at the socket '{card.SocketPath}': {error.Message}", error);
+        }
+    }
+
+    private static VirtioVsock OpenVsock(string name, VsockConfig config)
+    {
+        try
+        {
+            return new VirtioVsock(name, config.Cid, config.SocketPath);
+        }
+        catch (SocketException error)
+        {
+            throw new IOException($"--vsock: no socket can be made at '{config.SocketPath}': {error.Message}", error);
         }
     }
 

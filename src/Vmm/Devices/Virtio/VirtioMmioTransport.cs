@@ -6,7 +6,7 @@ using Register = KvmSevVmm.Vmm.Devices.Virtio.VirtioMmioRegister;
 
 namespace KvmSevVmm.Vmm.Devices.Virtio;
 
-/// <summary>The registers of one virtio-mmio device (version 2), its status machine, and the way between its queues and its thread.</summary>
+/// <summary>The registers of one virtio-mmio device (version 2), its status machine, the way between queues and thread.</summary>
 /// <remarks>
 /// <para>Registers are 32 bits wide and aligned. An access of another size or place, a read of what is write-only, a write to what is
 /// read-only or at the wrong moment has a defined answer: zero, and nothing happens; it is counted. The configuration space takes every
@@ -338,12 +338,15 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
                 return true;
         }
 
-        if (_queueSelect >= (uint)_queues.Length || (Status & (VirtioStatus.FeaturesOk | VirtioStatus.NeedsReset)) != VirtioStatus.FeaturesOk)
+        if (_queueSelect >= (uint)_queues.Length
+            || (Status & (VirtioStatus.FeaturesOk | VirtioStatus.NeedsReset)) != VirtioStatus.FeaturesOk)
         {
             return false;
         }
 
-        return offset == Register.QueueReady ? WriteQueueReady(value) : !_queues[_queueSelect].IsReady && WriteLayout(offset, value);
+        return offset == Register.QueueReady
+            ? WriteQueueReady(value)
+            : !_queues[_queueSelect].IsReady && WriteLayout(offset, value);
     }
 
     private bool WriteDriverFeatures(uint value)

@@ -125,7 +125,8 @@ public sealed class NetTests : IDisposable
         _bench.StartLoop();
         _bench.Memory.GetSpan(new Gpa(TransmitBuffer), 12).Clear();
         _bench.Memory.Write(new Gpa(TransmitBuffer + 12), frame);
-        _bench.Driver.SetChain(1, 0, new DriverBuffer(TransmitBuffer, 12, false), new DriverBuffer(TransmitBuffer + 12, (uint)length, false));
+        _bench.Driver.SetChain(
+            1, 0, new DriverBuffer(TransmitBuffer, 12, false), new DriverBuffer(TransmitBuffer + 12, (uint)length, false));
         _bench.Driver.Offer(1, 0);
         _bench.Driver.Write(Register.QueueNotify, 1);
 

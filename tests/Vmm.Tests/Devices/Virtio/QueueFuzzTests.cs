@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net.Sockets;
 using KvmSevVmm.Vmm.Devices.Virtio;
+using KvmSevVmm.Vmm.Memory;
 using Xunit;
 
 namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
@@ -42,5 +44,46 @@ public sealed class QueueFuzzTests
 
         Assert.True(channel.Frames > 0, "no frame was ever sent");
         Assert.Equal(0, channel.FramesWithSecret);
+    }
+
+    [Fact]
+    public void Vsock_SurvivesAMillionOperations()
+    {
+        string folder = Directory.CreateTempSubdirectory("kvmsev-vsock-").FullName;
+        string path = Path.Combine(folder, "v.sock");
+        using (Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            // Nobody accepts: connections come about, and take what the kernel buffers.
+            listener.Bind(new UnixDomainSocketEndPoint(path + "_1"));
+            listener.Listen(100);
+            using var bench = new VirtioBench(new VirtioVsock("vsock", 3, path), isEncrypted: true);
+            var fuzzer = new QueueFuzzer(bench, Seeds.Next())
+            {
+                HeaderLength = VsockHeader.Size,
+                WriteHeader = (address, random) => bench.Memory.Write(new Gpa(address), RandomPacket(random)),
+            };
+            fuzzer.Run(Operations);
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static byte[] RandomPacket(Random random)
+    {
+        byte[] bytes = new byte[VsockHeader.Size];
+        new VsockHeader
+        {
+            SourceCid = random.Next(20) == 0 ? (ulong)random.NextInt64() : 3,
+            DestinationCid = random.Next(20) == 0 ? (ulong)random.NextInt64() : 2,
+            SourcePort = (uint)random.Next(30),
+            DestinationPort = (uint)random.Next(3),
+            Length = random.Next(10) == 0 ? (uint)random.Next() : 512u * (uint)random.Next(9),
+            Type = random.Next(20) == 0 ? (ushort)random.Next() : VsockHeader.StreamType,
+            Operation = (VsockOperation)random.Next(9),
+            Flags = (uint)random.Next(4),
+            BufferSize = (uint)random.Next(),
+            Forwarded = random.Next(3) == 0 ? (uint)random.Next() : 0,
+        }.Write(bytes);
+        return bytes;
     }
 }

@@ -33,8 +33,14 @@ internal sealed class QueueFuzzer
         _random = new Random(seed);
     }
 
+    /// <summary>Writes what the device wants at the start of a request; null writes small numbers.</summary>
+    internal Action<ulong, Random>? WriteHeader { get; init; }
+
     /// <summary>What private pages hold.</summary>
     internal static ReadOnlySpan<byte> Secret => "a page that is the guest's alone"u8;
+
+    /// <summary>Bytes of it.</summary>
+    internal uint HeaderLength { get; init; } = 16;
 
     internal void Run(int operations)
     {
@@ -166,7 +172,7 @@ internal sealed class QueueFuzzer
                 _bench.Driver.SetDescriptorAt(table + (16UL * (ulong)i), address, length, flags, next);
             }
 
-            if (i == 0 && address < ForeverPrivate - 16)
+            if (i == 0 && address < ForeverPrivate - 64)
             {
                 WriteRequestHeader(address);
             }
@@ -184,6 +190,12 @@ internal sealed class QueueFuzzer
     /// <summary>What most devices want at the start of a request: small numbers.</summary>
     private void WriteRequestHeader(ulong address)
     {
+        if (WriteHeader is { } write)
+        {
+            write(address, _random);
+            return;
+        }
+
         _bench.Memory.Write(new Gpa(address), (uint)_random.Next(14));
         _bench.Memory.Write(new Gpa(address + 8), (ulong)_random.NextInt64(0, 2100));
     }
@@ -194,7 +206,7 @@ internal sealed class QueueFuzzer
         1 => (uint)_random.Next(),
         2 => uint.MaxValue,
         3 => (uint)_random.Next(1, 0x9000),
-        _ => index == 0 ? 16u : index == count - 1 ? 1u : 512u * (uint)_random.Next(1, 9),
+        _ => index == 0 ? HeaderLength : index == count - 1 ? 1u : 512u * (uint)_random.Next(1, 9),
     };
 
     private ulong PickAddress(uint length) => _random.Next(40) switch
