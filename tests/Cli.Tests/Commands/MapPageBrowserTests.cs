@@ -151,17 +151,17 @@ public sealed class MapPageBrowserTests : IDisposable
         const string Ground = "return getComputedStyle(document.body).backgroundColor";
         Assert.Equal("rgb(255, 255, 255)", await browser.ScriptAsync(Ground));
         _ = await browser.DevToolsAsync("Emulation.setEmulatedMedia", Media(string.Empty, "dark"));
-        Assert.Equal("rgb(20, 23, 26)", await browser.ScriptAsync(Ground));
+        await browser.WaitForAsync(Ground, "rgb(20, 23, 26)");
         await browser.ScreenshotAsync("dark");
         _ = await browser.ScriptAsync("document.getElementById('theme').click()");
-        Assert.Equal("rgb(255, 255, 255)", await browser.ScriptAsync(Ground));
+        await browser.WaitForAsync(Ground, "rgb(255, 255, 255)");
         _ = await browser.DevToolsAsync("Emulation.setEmulatedMedia", Media(string.Empty, "light"));
     }
 
     private static async Task Print(Browser browser)
     {
         _ = await browser.DevToolsAsync("Emulation.setEmulatedMedia", Media("print", "light"));
-        Assert.Equal("none", await browser.ScriptAsync("return getComputedStyle(document.getElementById('history')).display"));
+        await browser.WaitForAsync("return getComputedStyle(document.getElementById('history')).display", "none");
         Assert.NotEqual("none", await browser.ScriptAsync("return getComputedStyle(document.getElementById('canvas')).display"));
         await browser.ScreenshotAsync("print");
         _ = await browser.DevToolsAsync("Emulation.setEmulatedMedia", Media(string.Empty, "light"));
