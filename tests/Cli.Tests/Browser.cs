@@ -91,6 +91,19 @@ internal sealed partial class Browser : IDisposable
     public async Task<string> ScriptAsync(string script) =>
         (await SendAsync(HttpMethod.Post, _session + "/execute/sync", new JsonObject { ["script"] = script, ["args"] = new JsonArray() })).ToString();
 
+    /// <summary>Waits until a script returns a text: what the browser tells a page of, it tells it when it likes.</summary>
+    public async Task WaitForAsync(string script, string expected)
+    {
+        long started = Stopwatch.GetTimestamp();
+        string actual;
+        while ((actual = await ScriptAsync(script)) != expected && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
+        {
+            await Task.Delay(20);
+        }
+
+        Assert.Equal(expected, actual);
+    }
+
     /// <summary>The text of an element.</summary>
     public Task<string> TextAsync(string id) => ScriptAsync($"return document.getElementById('{id}').textContent");
 

@@ -49,4 +49,19 @@ internal static class MapFiles
         using FileStream file = File.Create(path);
         SharedRegionMapCsv.Write(tracker.Snapshot(), file);
     }
+
+    /// <summary>Writes a bitmap, with its header, of 64 GiB whose pages are private and shared in turn: 16,777,216 runs.</summary>
+    public static void WriteAlternating64GiB(string path)
+    {
+        const ulong Pages = 64UL << 18;
+        byte[] cells = new byte[Pages / 4];
+        Array.Fill(cells, (byte)0b10_01_10_01);
+        File.WriteAllBytes(path, cells);
+        File.WriteAllText(
+            path + ".json",
+            $$$"""{"schema":"kvmsev.encryption-bitmap/1","vm":{"mode":"simulated","cBit":39,"memoryBytes":{{{Pages * 4096}}}},"""
+            + """ "pageSize":4096,"generation":5,"capturedAt":"2025-01-31T23:59:59.1234567Z","migrationReady":false,"""
+            + $$$""" "totals":{"privatePages":{{{Pages / 2}}},"sharedPages":{{{Pages / 2}}},"unreportedPages":0},"""
+            + $$$""" "ram":[{"start":"0x0","end":"0x1000000000"}],"bitmap":{"bitsPerPage":2,"bytes":{{{Pages / 4}}}},"labels":[]}""" + "\n");
+    }
 }

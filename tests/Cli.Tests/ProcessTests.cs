@@ -51,6 +51,30 @@ public sealed class ProcessTests
     }
 
     [Theory]
+    [InlineData("show", "A", "--format", "html")]
+    [InlineData("show", "A", "--format", "picture")]
+    [InlineData("show", "A", "--format", "svg")]
+    [InlineData("diff", "A", "A")]
+    public async Task Map_Of64GiBOfAlternatingPages_TakesLessThan200MiB(params string[] arguments)
+    {
+        using TempDirectory directory = new();
+        MapFiles.WriteAlternating64GiB(directory.File("A"));
+        ProcessStartInfo how = new(Executable, ["map", .. arguments]) { WorkingDirectory = directory.Root, RedirectStandardOutput = true };
+
+        using Process process = Process.Start(how)!;
+        Task drained = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
+        long peak = 0;
+        while (!process.WaitForExit(50))
+        {
+            peak = Math.Max(peak, PeakKiB(process.Id));
+        }
+
+        await drained;
+        Assert.Equal(0, process.ExitCode);
+        Assert.InRange(peak, 1, 200 * 1024);
+    }
+
+    [Theory]
     [InlineData("2>&-")]
     [InlineData("2>/dev/full")]
     [InlineData("<&- >&- 2>&-")]
@@ -78,6 +102,20 @@ public sealed class ProcessTests
 
         Assert.StartsWith("kvmsev: unknown verb 'rnu'", output, StringComparison.Ordinal);
         Assert.DoesNotContain(output.ReplaceLineEndings("\n"), letter => char.IsControl(letter) && letter != '\n');
+    }
+
+    // 0 for a process that has just ended.
+    private static long PeakKiB(int process)
+    {
+        try
+        {
+            string line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(static line => line.StartsWith("VmHWM:", StringComparison.Ordinal)) ?? "0 0 0";
+            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
     }
 
     private static (int ExitCode, string Output, string Error) Shell(string command)

@@ -75,6 +75,27 @@ public sealed class BootTests
     }
 
     [Fact]
+    public void Map_SaysWhatItsRangesAreUsedFor()
+    {
+        Dictionary<string, string?> labels = [];
+        foreach (JsonElement range in _boot.ReadJson("map.json").GetProperty("ranges").EnumerateArray())
+        {
+            if (range.TryGetProperty("label", out JsonElement label))
+            {
+                labels[label.GetProperty("text").GetString()!] = label.GetProperty("certainty").GetString();
+            }
+        }
+
+        // The console names the bounce buffers, KVM's registers the clocks, the loader its own; the rest follows from the calls.
+        Assert.Equal("exact", labels["swiotlb"]);
+        Assert.Equal("exact", labels["kvm-clock"]);
+        Assert.Equal("exact", labels["loader: initrd"]);
+        Assert.Equal("likely", labels["kernel start"]);
+        Assert.Equal("likely", labels[".bss..decrypted"]);
+        Assert.Equal("likely", labels["DMA atomic pool"]);
+    }
+
+    [Fact]
     public void Monitor_TakesAtMost20MiBBesideItsGuest()
     {
         long bytes = _boot.ReadJson("result.json").GetProperty("peakRssBytes").GetInt64();
