@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using KvmSevVmm.KvmNative;
 using Mono.Unix.Native;
 
 namespace KvmSevVmm.Vmm.Control;
@@ -115,6 +116,12 @@ internal sealed class ControlListener : IDisposable
             catch (IOException error)
             {
                 throw new IOException($"{Option}: another kvmsev holds '{path}', or its lock cannot be taken: {error.Message}", error);
+            }
+
+            if (!FileLock.TryTake(held.SafeFileHandle))
+            {
+                held.Dispose();
+                throw new IOException($"{Option}: another kvmsev holds '{path}'");
             }
 
             // Between opening and locking, its last holder may have removed it; a lock on a removed file keeps nobody out.
