@@ -47,8 +47,9 @@ internal static class LaunchLeaks
         };
         try
         {
-            using VirtualMachine machine = VirtualMachineBuilder.Build(
-                config, new MachineIo(Stream.Null, null, TextWriter.Null, null, Stopwatch.GetTimestamp()), Logger.None);
+            using StopSignal stop = new();
+            MachineIo io = new(Stream.Null, null, TextWriter.Null, null, Stopwatch.GetTimestamp()) { Stop = stop };
+            using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, Logger.None);
             return "launched";
         }
 #pragma warning disable CA1031 // Whatever it is, it is the answer.

@@ -40,12 +40,7 @@ internal sealed class MachineRunner : IMachineRunner
     {
         using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
         var io = new MachineIo(
-            outputs.SerialOutput ?? Stream.Null,
-            input,
-            System.Console.Error,
-            outputs.EventLog,
-            outputs.StartTimestamp,
-            outputs.DebugConsole)
+            outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp)
         {
             DebugConsole = outputs.DebugConsole,
             Stop = stop,

@@ -25,6 +25,14 @@ public sealed class MultibootImage : KernelImage
     /// <inheritdoc/>
     public override ulong InitrdAddressMax => uint.MaxValue;
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<KernelField> Fields =>
+    [
+        new("entry", $"0x{_entry:x}"),
+        .. _segments.Select(static segment =>
+            new KernelField(segment.Name("segment"), $"{segment.PhysicalRange}, {segment.FileSize} bytes at 0x{segment.FileOffset:x}")),
+    ];
+
     /// <summary>The name of the file: the first word of the command line, as GRUB and QEMU have it.</summary>
     internal override string? CommandLinePrefix => Path.GetFileName(Source.Name);
 
