@@ -39,7 +39,10 @@ internal sealed class LaunchProcess : IDisposable
         [
             "run", "--kernel", Path("tiny.elf"), "--initramfs", Path("initrd"), "--cmdline", "a b", "--serial", "off", "--memory", "64M",
             "--sev", sev, "--launch-only", "--result", Path("result.json"), .. more,
-        ]) { RedirectStandardError = true })!;
+        ])
+    {
+        RedirectStandardError = true,
+    })!;
 
     /// <summary>Starts it so that it waits for its owner, and waits until it does.</summary>
     internal void StartWaiting(string sev, params string[] more)

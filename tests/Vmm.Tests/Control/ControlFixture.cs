@@ -41,7 +41,8 @@ internal sealed class ControlFixture : IDisposable
                 new LaunchStartRequest(new SevPolicy(1), Session.Godh.Bytes.ToArray(), Session.Session.Bytes.ToArray())),
             Logger.None)
         {
-            IsSimulated = true, Firmware = _psp.GetStatus().Firmware,
+            IsSimulated = true,
+            Firmware = _psp.GetStatus().Firmware,
         };
         Measured = _launch.Measure(
             _memory,

@@ -75,7 +75,9 @@ public sealed class ModelLaunchTests : IDisposable
         SevLaunchInput input = new(SevGuestKind.SevEs, new LaunchStartRequest(new SevPolicy(5), default, default));
         using SevLaunch launch = new(guest, input, Logger.None)
         {
-            IsSimulated = true, HashesPieces = true, Firmware = _psp.GetStatus().Firmware,
+            IsSimulated = true,
+            HashesPieces = true,
+            Firmware = _psp.GetStatus().Firmware,
         };
         byte[][] saveAreas = [new byte[Vmsa.Size]];
         MeasuredLaunch measured = launch.Measure(_memory, new LaunchContent(Pieces, saveAreas, SecretPage));
