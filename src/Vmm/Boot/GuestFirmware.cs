@@ -5,7 +5,7 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Boot;
 
-/// <summary>Firmware that a guest starts with, and the hashes of what it will be handed; read and checked before the host is touched.</summary>
+/// <summary>Firmware that a guest starts with, and the hashes of what it is handed; checked before the host is touched.</summary>
 /// <param name="Image">The image as the guest sees it, and what its table says.</param>
 /// <param name="Hashes">The hash table for the firmware's hash area; null for a launch without one.</param>
 public sealed record GuestFirmware(OvmfFirmware Image, SevHashTable? Hashes)
@@ -65,7 +65,8 @@ public sealed record GuestFirmware(OvmfFirmware Image, SevHashTable? Hashes)
             GpaRange area = new(new Gpa(SevHashTable.GetGpa(Image)), SevHashTable.PaddedSize);
             if (!memory.TryWrite(area.Start, Hashes.Bytes))
             {
-                throw new InvalidInputException(Image.Input, "SEV hash area", $"{area} is not in the guest's RAM; give it more with --memory");
+                throw new InvalidInputException(
+                    Image.Input, "SEV hash area", $"{area} is not in the guest's RAM; give it more with --memory");
             }
 
             pieces.Add(new LoadedPiece("hash table", area));
@@ -86,7 +87,7 @@ public sealed record GuestFirmware(OvmfFirmware Image, SevHashTable? Hashes)
             throw new InvalidInputException(
                 source.Name,
                 "size",
-                $"{source.Length} bytes; guest firmware is whole pages of 4096 bytes, {GuestLayout.MaximumFirmwareBytes >> 20} MiB at most");
+                $"{source.Length} bytes; firmware is whole pages of 4096 bytes, {GuestLayout.MaximumFirmwareBytes >> 20} MiB at most");
         }
     }
 }

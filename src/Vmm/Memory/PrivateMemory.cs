@@ -90,7 +90,8 @@ internal sealed class PrivateMemory : IPageConversion, IDisposable
         catch (KvmException refused) when (refused.Errno is Errno.ENOTTY or Errno.EINVAL)
         {
             throw new HostLacksException(
-                $"--sev sev-snp: this kernel gives the guest no private memory ({refused.Message})", "use Linux 6.11 or newer with CONFIG_KVM_AMD_SEV");
+                $"--sev sev-snp: this kernel gives the guest no private memory ({refused.Message})",
+                "use Linux 6.11 or newer with CONFIG_KVM_AMD_SEV");
         }
     }
 }

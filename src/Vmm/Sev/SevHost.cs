@@ -83,8 +83,10 @@ public sealed record SevHost(int CBitPosition, int ReducedPhysicalBits, uint Fea
                 : throw new HostLacksException(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"--sev sev-snp: this KVM offers no SNP VM type (KVM_CAP_VM_TYPES = 0x{VmTypes:x}, KVM_SEV_INIT2 {(HasInit2 ? "is there" : "is missing")})"),
-                    "use Linux 6.11 or newer, switch SNP on in the firmware set-up (SMEE, SNP memory coverage, RMP), and load kvm_amd with sev_snp=1");
+                        $"--sev sev-snp: this KVM offers no SNP VM type (KVM_CAP_VM_TYPES = 0x{VmTypes:x}, "
+                        + $"KVM_SEV_INIT2 {(HasInit2 ? "is there" : "is missing")})"),
+                    "use Linux 6.11 or newer, switch SNP on in the firmware set-up (SMEE, SNP memory coverage, RMP), and load kvm_amd "
+                    + "with sev_snp=1");
         }
 
         KvmVmType type = mode == SevMode.SevEs ? KvmVmType.SevEs : KvmVmType.Sev;

@@ -39,7 +39,7 @@ internal static class SnpCpuidPage
         int count = 0;
         foreach (KvmCpuidEntry2 entry in cpuid)
         {
-            // The hypervisor's own leaves are not for the processor's firmware to vouch for. An entry of zeros says what a missing one says.
+            // The hypervisor's own leaves are not for the firmware to vouch for. An entry of zeros says what a missing one says.
             if (entry.Function is >= HypervisorFirst and <= HypervisorLast || (entry.Eax | entry.Ebx | entry.Ecx | entry.Edx) == 0)
             {
                 continue;
@@ -48,7 +48,9 @@ internal static class SnpCpuidPage
             if (count == MaximumCount)
             {
                 throw new HostLacksException(
-                    string.Create(CultureInfo.InvariantCulture, $"--sev sev-snp: this processor has more CPUID leaves than a SEV-SNP guest can be told ({MaximumCount})"),
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"--sev sev-snp: this processor has more CPUID leaves than a SEV-SNP guest can be told ({MaximumCount})"),
                     "this is a limit of the SNP firmware interface; please report the output of 'kvmsev doctor'");
             }
 
@@ -75,7 +77,8 @@ internal static class SnpCpuidPage
                 {
                     yield return string.Create(
                         CultureInfo.InvariantCulture,
-                        $"CPUID {leaf} {RegisterNames[register]}: 0x{Read(offered, offset):x} was offered, the firmware wants 0x{Read(wanted, offset):x}");
+                        $"CPUID {leaf} {RegisterNames[register]}: 0x{Read(offered, offset):x} was offered, "
+                        + $"the firmware wants 0x{Read(wanted, offset):x}");
                 }
             }
 
@@ -105,7 +108,8 @@ internal static class SnpCpuidPage
         for (int register = 0; register < registers.Length; register++)
         {
             BinaryPrimitives.WriteUInt32LittleEndian(
-                destination[(RegistersOffset + (register * sizeof(uint)))..], registers[register] & ~RefusedBits(entry.Function, subleaf, register));
+                destination[(RegistersOffset + (register * sizeof(uint)))..],
+                registers[register] & ~RefusedBits(entry.Function, subleaf, register));
         }
     }
 

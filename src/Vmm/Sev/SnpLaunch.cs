@@ -128,7 +128,8 @@ public sealed class SnpLaunch
         // The firmware decides; but it says no more than BAD_MEASUREMENT.
         if (result.IsDigestWhole && _input.WantedDigest is { } wanted && !wanted.Span.SequenceEqual(result.Digest.Span))
         {
-            _log.Warning("The ID block asks for launch digest {Wanted}, this launch has {Digest}", Convert.ToHexStringLower(wanted.Span), digest);
+            _log.Warning(
+                "The ID block asks for launch digest {Wanted}, this launch has {Digest}", Convert.ToHexStringLower(wanted.Span), digest);
         }
     }
 }

@@ -6,7 +6,7 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sev;
 
-/// <summary>Which pages a SEV-SNP launch adds, in which order: the image, then the sections of its metadata in table order, as QEMU does.</summary>
+/// <summary>Which pages a SEV-SNP launch adds: the image, then the sections of its metadata in table order, as QEMU does.</summary>
 /// <remarks>The launch digest depends on this order; <see cref="KvmSevVmm.Sev.Measurement.LaunchDigests"/> foretells it.</remarks>
 internal static class SnpLaunchPlan
 {
@@ -26,7 +26,9 @@ internal static class SnpLaunchPlan
             if (!memory.Contains(range))
             {
                 throw new InvalidInputException(
-                    firmware.Image.Input, "SEV metadata", $"{section.TypeName} at {range} is not in the guest's RAM; give it more with --memory");
+                    firmware.Image.Input,
+                    "SEV metadata",
+                    $"{section.TypeName} at {range} is not in the guest's RAM; give it more with --memory");
             }
 
             pieces.Add(new SnpLaunchPiece(section.TypeName, range, TypeOf(section.Type, firmware.Hashes is not null)));

@@ -5,10 +5,12 @@ using Serilog.Events;
 namespace KvmSevVmm.Vmm.Sharing;
 
 /// <summary>
-/// Converts pages of a SEV-SNP guest: the kernel is told first, then the half that nobody sees any more is given back, so that a guest never
-/// takes up twice its RAM. Other modes convert nothing.
+/// Converts pages of a SEV-SNP guest: the kernel is told first, then the half that nobody sees any more is given back, so that a guest
+/// never takes up twice its RAM. Other modes convert nothing.
 /// </summary>
-/// <remarks>The caller serialises conversions and records them; a range is RAM before it comes here, so what a guest can ask is bounded.</remarks>
+/// <remarks>
+/// The caller serialises conversions and records them; a range is RAM before it comes here, so what a guest can ask is bounded.
+/// </remarks>
 internal sealed class MemoryConverter
 {
     private readonly IPageConversion _kernel;

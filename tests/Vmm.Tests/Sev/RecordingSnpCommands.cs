@@ -3,7 +3,7 @@ using KvmSevVmm.Sev.Commands;
 
 namespace KvmSevVmm.Vmm.Tests.Sev;
 
-/// <summary>Writes down every command as a line, hands it to another implementation where there is one, and fails where a test wants it.</summary>
+/// <summary>Writes down every command as a line, hands it on where there is somebody, and fails where a test wants it.</summary>
 internal sealed class RecordingSnpCommands(ISnpCommands? inner = null) : ISnpCommands
 {
     /// <summary>The commands, one line each; host addresses are left out, they differ from run to run.</summary>

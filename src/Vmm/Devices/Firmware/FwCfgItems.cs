@@ -7,7 +7,10 @@ using KvmSevVmm.Vmm.Memory;
 namespace KvmSevVmm.Vmm.Devices.Firmware;
 
 /// <summary>What firmware finds through fw_cfg: the machine's size, what to boot, and files: memory map and ACPI tables.</summary>
-/// <remarks>Source: QEMU, docs/specs/fw_cfg.rst and include/standard-headers/linux/qemu_fw_cfg.h. Numbers are little-endian, those of the file directory big-endian.</remarks>
+/// <remarks>
+/// Source: QEMU, docs/specs/fw_cfg.rst and include/standard-headers/linux/qemu_fw_cfg.h. Numbers are little-endian, those of the file
+/// directory big-endian.
+/// </remarks>
 internal sealed class FwCfgItems : IDisposable
 {
     private const ushort Signature = 0x00;

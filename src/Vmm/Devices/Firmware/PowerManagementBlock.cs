@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace KvmSevVmm.Vmm.Devices.Firmware;
 
-/// <summary>The power management ports that firmware made for QEMU's "pc" machine counts time by and switches the machine off with.</summary>
+/// <summary>The power management ports by which firmware made for QEMU's "pc" machine counts time and switches it off.</summary>
 /// <remarks>
 /// Source: Intel 82371AB datasheet, 7.1; ACPI 6.4, 4.8.2. The operating system does not see it: the ACPI tables describe a hardware-reduced
 /// machine.
