@@ -108,7 +108,8 @@ internal sealed class AttestVerifyOptions : CommonOptions
     public string? MinimumGuestSvn { get; set; }
 
     /// <summary>The platform's versions.</summary>
-    [Option("min-tcb", MetaValue = "bl=N,tee=N,snp=N,ucode=N", HelpText = "SEV-SNP: the least TCB, reported and committed; Turin has fmc=N too.")]
+    [Option("min-tcb", MetaValue = "bl=N,tee=N,snp=N,ucode=N",
+        HelpText = "SEV-SNP: the least TCB, reported and committed; Turin has fmc=N too.")]
     public string? MinimumTcb { get; set; }
 
     /// <summary>The firmware's version.</summary>

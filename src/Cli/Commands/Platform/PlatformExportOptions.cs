@@ -8,7 +8,8 @@ namespace KvmSevVmm.Cli.Commands.Platform;
 internal sealed class PlatformExportOptions : PlatformOptions
 {
     /// <summary>The file with all of them.</summary>
-    [Value(0, MetaName = "FILE", HelpText = "Takes the chain, one certificate behind the other, as 'sevctl export' writes it; - for stdout.")]
+    [Value(0, MetaName = "FILE",
+        HelpText = "Takes the chain, one certificate behind the other, as 'sevctl export' writes it; - for stdout.")]
     public string? File { get; set; }
 
     /// <summary>The directory with one file for each.</summary>
@@ -20,7 +21,8 @@ internal sealed class PlatformExportOptions : PlatformOptions
     public bool Full { get; set; }
 
     /// <summary>The signed CEK.</summary>
-    [Option("cek", MetaValue = "FILE", HelpText = "The CEK that AMD signed ('platform id' prints where AMD has it), instead of the unsigned one.")]
+    [Option("cek", MetaValue = "FILE",
+        HelpText = "The CEK that AMD signed ('platform id' prints where AMD has it), instead of the unsigned one.")]
     public string? Cek { get; set; }
 
     /// <summary>AMD's certificates.</summary>

@@ -9,7 +9,8 @@ namespace KvmSevVmm.Cli.Commands.Secrets;
 internal sealed class SecretPackageOptions : CommonOptions
 {
     /// <summary>The measurement.</summary>
-    [Option("measurement", Required = true, MetaValue = "BASE64|FILE", HelpText = "What LAUNCH_MEASURE returned: base64 text, a file (raw or base64), or a launch bundle.")]
+    [Option("measurement", Required = true, MetaValue = "BASE64|FILE",
+        HelpText = "What LAUNCH_MEASURE returned: base64 text, a file (raw or base64), or a launch bundle.")]
     public string Measurement { get; set; } = string.Empty;
 
     /// <summary>The encryption key.</summary>
@@ -29,11 +30,13 @@ internal sealed class SecretPackageOptions : CommonOptions
     public string? Format { get; set; }
 
     /// <summary>The entries of a table.</summary>
-    [Option("entry", MetaValue = "GUID=FILE|GUID:TEXT", HelpText = "An entry of the table: a file's content, or a text; as often as needed.")]
+    [Option("entry", MetaValue = "GUID=FILE|GUID:TEXT",
+        HelpText = "An entry of the table: a file's content, or a text; as often as needed.")]
     public IEnumerable<string> Entries { get; set; } = [];
 
     /// <summary>The files of an archive.</summary>
-    [Option("file", MetaValue = "NAME=FILE", HelpText = "A file of the archive: its path in the guest, and the file here; as often as needed.")]
+    [Option("file", MetaValue = "NAME=FILE",
+        HelpText = "A file of the archive: its path in the guest, and the file here; as often as needed.")]
     public IEnumerable<string> Files { get; set; } = [];
 
     /// <summary>The raw secret.</summary>

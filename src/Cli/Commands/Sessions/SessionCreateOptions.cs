@@ -8,7 +8,8 @@ namespace KvmSevVmm.Cli.Commands.Sessions;
 internal sealed class SessionCreateOptions : CommonOptions
 {
     /// <summary>The platform's certificates.</summary>
-    [Value(0, MetaName = "CHAIN", Required = true, HelpText = "The platform's export: a file of 'sevctl export', a directory of certificates, or a PDH.")]
+    [Value(0, MetaName = "CHAIN", Required = true,
+        HelpText = "The platform's export: a file of 'sevctl export', a directory of certificates, or a PDH.")]
     public string Chain { get; set; } = string.Empty;
 
     /// <summary>The guest's policy.</summary>
