@@ -117,7 +117,7 @@ run_tests() {
 cd -- "$REPO_ROOT"
 need_dotnet
 need_compiler
-need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86 shellcheck=shellcheck
+need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86 shellcheck=shellcheck iasl=acpica-tools
 rm -rf -- "$RESULTS"
 mkdir -p -- "$RESULTS"
 
