@@ -47,16 +47,6 @@ public sealed class SmpTests : IDisposable
         Assert.InRange(SharedPages(), shared + 3, shared + 64);
     }
 
-    [Fact]
-    public void Kernel_ThatPanics_IsSeenByPvpanic()
-    {
-        // There is no such init, and no other root to mount: the kernel panics.
-        LabOutput run = Boot(1, "rdinit=/none root=/dev/none");
-
-        Assert.True(run.ExitCode == 34, $"{run.ExitCode}\n{run.Output}\n{run.Error}");
-        Assert.Contains("Kernel panic", run.Output, StringComparison.Ordinal);
-    }
-
     private LabOutput Boot(int vcpuCount, string commandLine)
     {
         string? reason = Laboratory.SkipReason("kvmsev");

@@ -155,6 +155,7 @@ public sealed class LoadedImage
         {
             rsdp = GuestLayout.AcpiTablesAddress;
             measured.Add(new LoadedPiece("ACPI tables", WriteTables(acpi, memory)));
+            measured.Add(new LoadedPiece("reset vector", ResetVector.Write(memory)));
         }
 
         ulong cr3 = 0;

@@ -4,7 +4,8 @@ namespace KvmSevVmm.Vmm.Boot;
 
 /// <summary>Something that the loader put into the guest's RAM.</summary>
 /// <param name="Name">
-/// What it is: kernel, initrd, secret page, command line, ACPI tables, zero page, start info, multiboot info, page tables or GDT.
+/// What it is: kernel, initrd, secret page, command line, ACPI tables, reset vector, zero page, start info, multiboot info, page tables or
+/// GDT.
 /// </param>
 /// <param name="Range">Whole pages, without the C-bit; what the piece does not fill in them is zero. No two pieces share a page.</param>
 public readonly record struct LoadedPiece(string Name, GpaRange Range)

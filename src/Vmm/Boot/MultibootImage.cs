@@ -60,7 +60,8 @@ public sealed class MultibootImage : KernelImage
         if (addresses.LoadStart > addresses.Header || before > headerOffset)
         {
             throw source.Invalid(
-                "load_addr", $"0x{addresses.LoadStart:x} does not fit to header_addr, 0x{addresses.Header:x}: it lies before the file's start");
+                "load_addr",
+                $"0x{addresses.LoadStart:x} does not fit to header_addr, 0x{addresses.Header:x}: it lies before the file's start");
         }
 
         ulong fileOffset = headerOffset - before;

@@ -12,6 +12,7 @@ namespace KvmSevVmm.Vmm.Memory;
 /// 0x0002_0000  command line                (64 KiB)
 /// 0x0009_fc00  end of usable low memory; the guest finds RAM up to 1 MiB, but reserved
 /// 0x000e_0000  ACPI tables, the RSDP first  (64 KiB)
+/// 0x000f_f000  the page of the reset vector
 /// 0x0010_0000  kernel; the initrd lies at the top of low RAM
 /// 0xc000_0000  no RAM from here to 4 GiB: devices
 /// 0xd000_0000  windows of virtio-mmio devices and their like (16 MiB)
@@ -48,6 +49,9 @@ public sealed class GuestLayout
 
     /// <summary>The ACPI tables, in the range that a PC's BIOS has them in: a guest that is not told finds the RSDP by a search.</summary>
     public const ulong AcpiTablesAddress = 0xE_0000;
+
+    /// <summary>The page of a PC's reset vector, F000:FFF0.</summary>
+    public const ulong ResetVectorPageAddress = 0xF_F000;
 
     /// <summary>Bytes set aside for the ACPI tables.</summary>
     public const int AcpiTablesCapacity = 0x1_0000;

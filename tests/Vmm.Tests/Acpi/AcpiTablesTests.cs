@@ -103,6 +103,9 @@ public sealed class AcpiTablesTests
 
         GpaRange piece = Assert.Single(image.Measured, static piece => piece.Name == "ACPI tables").Range;
         Assert.Equal(new GpaRange(new Gpa(0xE_0000), 0x1000), piece);
+        GpaRange vector = Assert.Single(image.Measured, static piece => piece.Name == "reset vector").Range;
+        Assert.Equal(0xBA, memory.Read<byte>(new Gpa(0xF_FFF0)));
+        Assert.True(vector.Contains(new Gpa(0xF_FFF0)));
         ulong pointer = isPvh
             ? memory.Read<ulong>(new Gpa(image.Registers.Rbx + 32))
             : memory.Read<ulong>(new Gpa(image.Registers.Rsi + 0x70));
