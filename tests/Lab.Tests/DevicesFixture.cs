@@ -69,10 +69,10 @@ public sealed class DevicesFixture : IDisposable
         Assert.True(compiler.ExitCode == 0, compiler.Error);
         string[] arguments =
         [
-            "--file", kernel, "--file", initramfs, "--file", vsock, "--file", script, "--out", _folder, "--timeout", "500",
+            "--file", kernel, "--file", initramfs, "--file", vsock, "--file", script, "--out", _folder, "--timeout", "900",
             "--", "sh", "devices.sh", Path.GetFileName(kernel), Path.GetFileName(initramfs),
         ];
-        return Laboratory.Run("scripts/lab.sh", arguments, TimeSpan.FromSeconds(550));
+        return Laboratory.Run("scripts/lab.sh", arguments, TimeSpan.FromSeconds(950));
     }
 
     private static string Print(string what) =>

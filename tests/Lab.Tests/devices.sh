@@ -28,7 +28,7 @@ nc -l -p 5001 <to-guest >/dev/null &
 kvmsev run --kernel "/in/$kernel" --initramfs initramfs --cmdline "console=ttyS0 panic=-1 kvmsev.action=devices" \
   --memory 512M --sev simulated --disk disk.img,queues=2 --net tap=tap0,mac=02:00:00:00:00:02 \
   --vsock cid=3,socket=vsock.sock --rng \
-  --serial file=/out/console.log --result /out/result.json --timeout 400s
+  --serial file=/out/console.log --result /out/result.json --timeout 1500s
 echo "exit $?" >/out/summary
 cat vsock.out >>/out/summary
 for file in disk.img to-guest from-guest; do

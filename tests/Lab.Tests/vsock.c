@@ -5,6 +5,7 @@
  *   vsock send SOCKET PORT MIB  on the host's side: connects as Firecracker's users do, and compares what comes back
  */
 #include <linux/vm_sockets.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,13 @@ static int try_connect(const char *path, unsigned port)
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		write_all(fd, (unsigned char *)line, (size_t)snprintf(line, sizeof(line), "CONNECT %u\n", port));
+		int greeting = snprintf(line, sizeof(line), "CONNECT %u\n", port);
+
+		/* While the guest has no driver, the monitor closes at once: then there is nothing to read either. */
+		if (write(fd, line, (size_t)greeting) != greeting) {
+			close(fd);
+			return -1;
+		}
 		while (length < sizeof(line) - 1 && read(fd, line + length, 1) == 1 && line[length] != '\n')
 			length++;
 		if (length > 3 && memcmp(line, "OK ", 3) == 0)
@@ -113,7 +120,8 @@ static void send_and_compare(const char *path, unsigned port, uint64_t length)
 
 int main(int argc, char **argv)
 {
-	alarm(300);
+	alarm(1200);
+	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
 		echo((unsigned)atoi(argv[2]));
 	else if (argc == 5 && strcmp(argv[1], "send") == 0)

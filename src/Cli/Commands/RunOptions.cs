@@ -217,8 +217,8 @@ internal sealed class RunOptions : CommonOptions
                 "--unknown-msrs", UnknownMsrs, ("gp", UnknownMsrPolicy.GeneralProtection), ("ignore", UnknownMsrPolicy.Ignore)),
             HiddenKvmFeatures = HideKvmFeature is string names ? KvmFeatureValue.Parse("--hide-kvm-feature", names) : 0,
             EnforcePvFeatures = !NoEnforcePvFeatures,
-            Disks = [.. Disk.Select(DiskValue.Parse)],
-            NetworkCards = [.. Net.Select(NetValue.Parse)],
+            Disks = ParseAll(Disk, DiskValue.Parse),
+            NetworkCards = ParseAll(Net, NetValue.Parse),
             Vsock = Vsock is string vsock ? VsockValue.Parse(vsock) : null,
             HasRng = Rng,
             DebugExitPort = DebugExit is string port ? (ushort)NumberValue.Parse("--debug-exit", port, 0, ushort.MaxValue) : null,
@@ -229,6 +229,13 @@ internal sealed class RunOptions : CommonOptions
             ApiSocketPath = RequirePath("--api-socket", ApiSocket),
             KvmPath = RequirePath("--kvm", Kvm)!,
         };
+    }
+
+    // None is always the same list, so that configurations that mean the same are equal.
+    private static T[] ParseAll<T>(IEnumerable<string> texts, Func<string, T> parse)
+    {
+        T[] values = [.. texts.Select(parse)];
+        return values.Length == 0 ? [] : values;
     }
 
     private static string? RequirePath(string option, string? path) =>
