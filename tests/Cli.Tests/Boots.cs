@@ -18,7 +18,8 @@ internal static class Boots
     public static string NoKaslr => Golden.Path("boots/nokaslr512.jsonl");
 
     /// <summary>
-    /// Compares with a golden file. With KVMSEV_WRITE_GOLDEN=1 the file beside the test's source is written instead, for a person to look at
+    /// Compares with a golden file. With KVMSEV_WRITE_GOLDEN=1 the file beside the test's source is written instead, for a person to look
+    /// at
     /// before it is committed, and the test fails.
     /// </summary>
     public static void AssertGolden(string name, string actual)

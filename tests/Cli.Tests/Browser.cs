@@ -132,7 +132,9 @@ internal sealed partial class Browser : IDisposable
     public Task<JsonNode> DevToolsAsync(string command, JsonObject parameters) =>
         SendAsync(HttpMethod.Post, _session + "/goog/cdp/execute", new JsonObject { ["cmd"] = command, ["params"] = parameters });
 
-    /// <summary>The messages of a log since it was last asked for: <c>browser</c> is the console, <c>performance</c> has the requests.</summary>
+    /// <summary>
+    /// The messages of a log since it was last asked for: <c>browser</c> is the console, <c>performance</c> has the requests.
+    /// </summary>
     public async Task<string[]> LogAsync(string type) =>
         [.. (await SendAsync(HttpMethod.Post, _session + "/se/log", new JsonObject { ["type"] = type })).AsArray()
             .Select(static entry => entry!["message"]!.GetValue<string>())];

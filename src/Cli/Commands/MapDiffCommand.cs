@@ -26,7 +26,9 @@ internal static class MapDiffCommand
         """,
         [
             new VerbExample("What changed between two boots?", "map", "diff", "before.json", "after.json"),
-            new VerbExample("What changed between two boots, wherever KASLR put it?", "map", "diff", "before.json", "after.json", "--by-kind"),
+            new VerbExample(
+                "What changed between two boots, wherever KASLR put it?",
+                "map", "diff", "before.json", "after.json", "--by-kind"),
             new VerbExample("What changed between two moments of one boot?", "map", "diff", "events.jsonl@1.5", "events.jsonl@9"),
             new VerbExample("In a script:", "map", "diff", "before.json", "after.json", "--json"),
         ],

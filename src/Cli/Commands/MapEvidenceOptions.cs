@@ -34,13 +34,20 @@ internal abstract class MapEvidenceOptions : CommonOptions
     /// <summary>Labels a map, if there is anything to label it with.</summary>
     /// <param name="map">The map.</param>
     /// <param name="log">Its history, or null.</param>
+    /// <exception cref="UsageException">Symbols without a history say nothing.</exception>
     internal SharedRegionMap Label(SharedRegionMap map, EventLogReplay? log)
     {
+        if (SystemMap is not null && log is null)
+        {
+            // Where the kernel lies is known by a call of its start.
+            throw new UsageException("--system-map needs an event log", "give the guest's with --event-log");
+        }
+
         ConsoleHints? console = ReadConsole();
         KernelSymbols? symbols = ReadSymbols();
         return log is null && console is null
             ? map
             : MapAttribution.Label(
-                map, log?.Evidence(console, symbols) ?? new AttributionEvidence { ConsoleSwiotlb = console?.Swiotlb, Symbols = symbols });
+                map, log?.Evidence(console, symbols) ?? new AttributionEvidence { ConsoleSwiotlb = console?.Swiotlb });
     }
 }

@@ -17,7 +17,8 @@ internal static class MapHistoryPage
         ulong calls = 0;
         EventLogReplay replay = EventLogFile.Replay("--event-log", log, null, (_, _, request) => calls += request is null ? 0UL : 1);
         ulong skipped = calls > HtmlMapPage.MostEvents ? calls - HtmlMapPage.MostEvents : 0;
-        SharedRegionTracker before = new(replay.Ram, new SharedRegionTrackerOptions { Mode = map.Mode, CBit = map.CBit, MemoryBytes = map.MemoryBytes });
+        SharedRegionTracker before = new(
+            replay.Ram, new SharedRegionTrackerOptions { Mode = map.Mode, CBit = map.CBit, MemoryBytes = map.MemoryBytes });
         foreach (PageEvent call in Calls(log, replay).Take((int)Math.Min(skipped, int.MaxValue)))
         {
             _ = before.Set(call.Range, call.State, call.Vcpu, 0);
@@ -30,10 +31,11 @@ internal static class MapHistoryPage
     private static IEnumerable<PageEvent> Calls(string log, EventLogReplay replay)
     {
         using FileStream file = FileKind.OpenInput("--event-log", log);
+        HypercallAbi abi = replay.Machine.Abi;
         foreach (LoggedEvent read in EventLogParser.Read(file, log))
         {
             if (read is LoggedEvent.MapGpaRange { Result: 0 } call
-                && MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, replay.Machine.Abi, out MapGpaRangeRequest request, out _))
+                && MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, abi, out MapGpaRangeRequest request, out _))
             {
                 yield return new PageEvent(call.Elapsed, call.Vcpu, request.Range, request.State);
             }

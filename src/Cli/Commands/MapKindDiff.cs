@@ -44,7 +44,9 @@ internal static class MapKindDiff
 
         int different = kinds.Count(static kind => kind.IsDifferent);
         text.Append(
-            different == 0 ? "no difference in kind\n" : string.Create(CultureInfo.InvariantCulture, $"{different} kinds differ (marked *); numbers are pages\n"));
+            different == 0
+                ? "no difference in kind\n"
+                : string.Create(CultureInfo.InvariantCulture, $"{different} kinds differ (marked *); numbers are pages\n"));
         return text.ToString();
 
         void Line(string kind, string a, string b, string c, string d) =>

@@ -101,7 +101,10 @@ internal sealed class PackedPageStates : PageStates
         {
             int index = states._markFrames.BinarySearch(frame);
             index = index >= 0 ? index : ~index - 1;
-            (_start, _end, _code, _next) = index < 0 ? (0, 0, Hole, 0) : (states._markFrames[index], states._markFrames[index], Hole, states._markOffsets[index]);
+            _start = index < 0 ? 0 : states._markFrames[index];
+            _end = _start;
+            _code = Hole;
+            _next = index < 0 ? 0 : states._markOffsets[index];
             _ = Step();
         }
 

@@ -22,7 +22,9 @@ internal static class ParavirtualAreas
         (0x4b564d04, RegionNames.PvEoi),
     ];
 
-    /// <summary>Reads them from vCPUs that do not run. Nothing where the kernel does not tell, as of a guest with protected state.</summary>
+    /// <summary>
+    /// Reads them from vCPUs that do not run. Nothing where the kernel does not tell, as of a guest with protected state.
+    /// </summary>
     /// <param name="vcpus">The vCPUs.</param>
     public static IReadOnlyList<LabelledRange> Read(IEnumerable<KvmVcpu> vcpus)
     {

@@ -233,6 +233,11 @@ public sealed class MapTimelineTests : IDisposable
     }
 
     [Fact]
+    public void SystemMap_WithoutALog_IsUsage() =>
+        CliRunner.Run("map", "show", Golden.Path("a.json"), "--system-map", Boots.Symbols)
+            .AssertFailure(64, "--system-map needs an event log", "give the guest's with --event-log");
+
+    [Fact]
     public void SystemMap_ThatIsAStub_IsExplained()
     {
         string stub = _directory.File("System.map");

@@ -5,7 +5,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing.Attribution;
 
-/// <summary>What a Linux guest's console says of its memory: where its bounce buffers are. Fed from one thread, in bounded memory.</summary>
+/// <summary>
+/// What a Linux guest's console says of its memory: where its bounce buffers are. Fed from one thread, in bounded memory.
+/// </summary>
 /// <remarks>Source: Linux kernel/dma/swiotlb.c, swiotlb_print_info.</remarks>
 public sealed partial class ConsoleHints
 {

@@ -37,7 +37,9 @@ public sealed class ConversionAnalysis
     internal IEnumerable<(GpaRange Range, int Calls)> SharedSequences =>
         _current.PageCount >= SmallestSequencePages ? _sequences.Append((_current, _currentCalls)) : _sequences;
 
-    /// <summary>Takes calls out of a journal that may have lost its oldest ones: then nothing is recognised, rather than something else.</summary>
+    /// <summary>
+    /// Takes calls out of a journal that may have lost its oldest ones: then nothing is recognised, rather than something else.
+    /// </summary>
     /// <param name="tracker">Whose journal.</param>
     /// <returns>The analysis; null when calls are lost.</returns>
     public static ConversionAnalysis? OfJournal(SharedRegionTracker tracker)

@@ -2,7 +2,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing.Attribution;
 
-/// <summary>What <see cref="MapCheck"/> needs of a log's calls: ranges that go back and forth, and those outside RAM. Of bounded size.</summary>
+/// <summary>
+/// What <see cref="MapCheck"/> needs of a log's calls: ranges that go back and forth, and those outside RAM. Of bounded size.
+/// </summary>
 public sealed class ConversionCounts
 {
     private const int MostRanges = 65536;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using KvmSevVmm.Vmm.Memory;
 
@@ -87,7 +88,7 @@ public static class EventLogParser
     {
         string mode = root.GetProperty("mode").GetString() ?? "";
         int? cBit = root.TryGetProperty("cBit", out JsonElement bit) ? bit.GetInt32() : null;
-        bool isTime = MapWords.TryParseTime(System.Text.Encoding.UTF8.GetBytes(root.GetProperty("time").GetString() ?? ""), out DateTimeOffset time);
+        bool isTime = MapWords.TryParseTime(Bytes(root.GetProperty("time")), out DateTimeOffset time);
         HypercallAbi abi = root.GetProperty("hypercallAbi").GetString() switch
         {
             "map-gpa-range" => HypercallAbi.MapGpaRange,
@@ -106,21 +107,22 @@ public static class EventLogParser
     {
         ulong pages = root.GetProperty("pages").GetUInt64();
         ulong start = Hex(root.GetProperty("gpa"));
-        if (!GuestPage.IsAligned(start) || start >= 1UL << RamRanges.AddressBits || pages is 0 or > 1UL << (RamRanges.AddressBits - GuestPage.Shift))
+        const ulong MostPages = 1UL << (RamRanges.AddressBits - GuestPage.Shift);
+        if (!GuestPage.IsAligned(start) || start >= 1UL << RamRanges.AddressBits || pages is 0 or > MostPages)
         {
             throw new FormatException("the range is none");
         }
 
         string text = root.GetProperty("label").GetString() ?? "";
-        bool isCertainty = MapWords.TryParseCertainty(
-            System.Text.Encoding.UTF8.GetBytes(root.GetProperty("certainty").GetString() ?? ""), out LabelCertainty certainty);
+        bool isCertainty = MapWords.TryParseCertainty(Bytes(root.GetProperty("certainty")), out LabelCertainty certainty);
+        GpaRange range = new(new Gpa(start), pages << GuestPage.Shift);
         return isCertainty
-            ? new LoggedEvent.Region(elapsed, new LabelledRange(new GpaRange(new Gpa(start), pages << GuestPage.Shift), new RangeLabel(text, certainty)))
+            ? new LoggedEvent.Region(elapsed, new LabelledRange(range, new RangeLabel(text, certainty)))
             : throw new FormatException("the certainty is none");
     }
 
     private static ulong Hex(JsonElement element) =>
-        MapWords.TryParseHex(System.Text.Encoding.UTF8.GetBytes(element.GetString() ?? ""), out ulong value)
-            ? value
-            : throw new FormatException("no address");
+        MapWords.TryParseHex(Bytes(element), out ulong value) ? value : throw new FormatException("no address");
+
+    private static byte[] Bytes(JsonElement element) => Encoding.UTF8.GetBytes(element.GetString() ?? "");
 }

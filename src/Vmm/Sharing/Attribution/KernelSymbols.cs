@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace KvmSevVmm.Vmm.Sharing.Attribution;
 
-/// <summary>Where a kernel's build put what attribution needs: out of its <c>System.map</c>, or the guest's own <c>/proc/kallsyms</c>.</summary>
+/// <summary>
+/// Where a kernel's build put what attribution needs: out of its <c>System.map</c>, or the guest's own <c>/proc/kallsyms</c>.
+/// </summary>
 public sealed record KernelSymbols
 {
     private const int MostLines = 4_000_000;

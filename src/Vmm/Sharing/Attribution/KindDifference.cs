@@ -11,7 +11,8 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
     private static readonly string[] Background = [RegionNames.KernelStart, RegionNames.BssDecryptedFreed];
 
     /// <summary>
-    /// Whether the two differ: one of them lacks the kind, or they share another number of pages. How much private memory a kind has follows
+    /// Whether the two differ: one of them lacks the kind, or they share another number of pages. How much private memory a kind has
+    /// follows
     /// from the guest's size, and does not count.
     /// </summary>
     public bool IsDifferent => IsBackground
@@ -28,8 +29,8 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
     {
         IReadOnlyList<KindTotal> left = KindTotal.Of(before);
         IReadOnlyList<KindTotal> right = KindTotal.Of(after);
-        Dictionary<string, KindTotal> rightByKind = right.Where(static kind => kind.Kind is not null).ToDictionary(static kind => kind.Kind!);
-        Dictionary<string, KindTotal> leftByKind = left.Where(static kind => kind.Kind is not null).ToDictionary(static kind => kind.Kind!);
+        Dictionary<string, KindTotal> leftByKind = ByKind(left);
+        Dictionary<string, KindTotal> rightByKind = ByKind(right);
         List<KindDifference> all =
         [
             .. leftByKind.Keys.Union(rightByKind.Keys).Order(StringComparer.Ordinal)
@@ -44,4 +45,7 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
 
         return all;
     }
+
+    private static Dictionary<string, KindTotal> ByKind(IReadOnlyList<KindTotal> kinds) =>
+        kinds.Where(static kind => kind.Kind is not null).ToDictionary(static kind => kind.Kind!, StringComparer.Ordinal);
 }

@@ -19,7 +19,8 @@ internal sealed class LabelLayers
     public IReadOnlyList<LabelledRange> Labels => _labels;
 
     /// <summary>Lays one range on top of all others.</summary>
-    public void Add(GpaRange range, string text, LabelCertainty certainty) => Add([new LabelledRange(range, new RangeLabel(text, certainty))]);
+    public void Add(GpaRange range, string text, LabelCertainty certainty) =>
+        Add([new LabelledRange(range, new RangeLabel(text, certainty))]);
 
     /// <summary>Lays a layer on top of all others.</summary>
     /// <param name="layer">Ranges in any order; those that overlap others of the same layer are left out.</param>
@@ -83,7 +84,7 @@ internal sealed class LabelLayers
     private IEnumerable<LabelledRange> InRam(LabelledRange label)
     {
         ulong start = GuestPage.RoundDown(label.Range.Start.Value);
-        ulong end = label.Range.End.Value > 1UL << RamRanges.AddressBits ? 1UL << RamRanges.AddressBits : GuestPage.RoundUp(label.Range.End.Value);
+        ulong end = GuestPage.RoundUp(Math.Min(label.Range.End.Value, 1UL << RamRanges.AddressBits));
         foreach (GpaRange ram in _ram)
         {
             ulong from = Math.Max(start, ram.Start.Value);

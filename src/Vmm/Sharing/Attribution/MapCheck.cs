@@ -70,7 +70,8 @@ public static class MapCheck
             }
         }
 
-        return Result(Name, found, found.Count, string.Create(Invariant, $"{rings.Length} areas of rings, none private"), "rings of devices are private");
+        string fine = string.Create(Invariant, $"{rings.Length} areas of rings, none private");
+        return Result(Name, found, found.Count, fine, "rings of devices are private");
     }
 
     private static CheckResult OutsideRam(ConversionCounts? counts) => counts is null
@@ -90,9 +91,10 @@ public static class MapCheck
             return NotChecked(Name, "where the kernel's code is takes --system-map and an event log");
         }
 
-        GpaRange[] found = [.. Shared(map, static run => run.Label?.Text == RegionNames.KernelText).Take(MostFindings).Select(static run => run.Range)];
+        string[] found = [.. Shared(map, static run => run.Label?.Text == RegionNames.KernelText).Take(MostFindings).Select(
+            static run => $"{run.Range} is shared")];
         return Result(
-            Name, found.Select(static range => $"{range} is shared"), found.Length, "no page of the kernel's code is shared", "ranges of the kernel's code are shared");
+            Name, found, found.Length, "no page of the kernel's code is shared", "ranges of the kernel's code are shared");
     }
 
     private static CheckResult Unexplained(SharedRegionMap map)

@@ -16,7 +16,8 @@ public abstract record TimelineStep(TimeSpan First, TimeSpan Last)
     /// <param name="Range">From the lowest to the highest address; what lies between need not all be converted.</param>
     /// <param name="Label">What for, where that is known.</param>
     public sealed record Conversions(
-        TimeSpan First, TimeSpan Last, ulong Calls, ulong Pages, PageState State, GpaRange Range, RangeLabel? Label) : TimelineStep(First, Last);
+        TimeSpan First, TimeSpan Last, ulong Calls, ulong Pages, PageState State, GpaRange Range, RangeLabel? Label)
+        : TimelineStep(First, Last);
 
     /// <summary>Calls that were refused.</summary>
     /// <param name="First">Time of the first.</param>

@@ -5,7 +5,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing.Pictures;
 
-/// <summary>A map as one self-contained HTML page: a strip and a Hilbert curve, search, labels, and a slider over the conversions.</summary>
+/// <summary>
+/// A map as one self-contained HTML page: a strip and a Hilbert curve, search, labels, and a slider over the conversions.
+/// </summary>
 /// <remarks>
 /// The page asks nobody for anything; its policy forbids it. Its data are three lists of numbers (see <see cref="PackedText"/>): the runs
 /// before the first event (length × 4 + state, range of RAM after range), the labels (gap, length, index), the events (microseconds since

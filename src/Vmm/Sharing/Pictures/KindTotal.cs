@@ -25,7 +25,8 @@ public sealed record KindTotal(string? Kind, LabelCertainty Certainty, PageTotal
             else
             {
                 KindTotal known = kinds.GetValueOrDefault(label.Text) ?? new KindTotal(label.Text, label.Certainty, default, 0);
-                kinds[label.Text] = known.With(run) with { Certainty = (LabelCertainty)Math.Min((int)known.Certainty, (int)label.Certainty) };
+                LabelCertainty lowest = known.Certainty < label.Certainty ? known.Certainty : label.Certainty;
+                kinds[label.Text] = known.With(run) with { Certainty = lowest };
             }
         }
 

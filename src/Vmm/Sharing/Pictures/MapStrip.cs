@@ -95,11 +95,14 @@ internal sealed class MapStrip
             }
         }
 
-        private CellShade Shade() => (_sharedPages, _privatePages + _unreportedPages) switch
+        private CellShade Shade()
         {
-            (> 0, 0) => CellShade.Shared,
-            (> 0, _) => CellShade.PartlyShared,
-            _ => _unreportedPages > _privatePages ? CellShade.Unreported : CellShade.Private,
-        };
+            if (_sharedPages > 0)
+            {
+                return _privatePages + _unreportedPages == 0 ? CellShade.Shared : CellShade.PartlyShared;
+            }
+
+            return _unreportedPages > _privatePages ? CellShade.Unreported : CellShade.Private;
+        }
     }
 }

@@ -1,6 +1,8 @@
 namespace KvmSevVmm.Vmm.Sharing.Pictures;
 
-/// <summary>The colours of pictures as 0xRRGGBB: blue and orange, which people with any kind of colour blindness tell apart, on white.</summary>
+/// <summary>
+/// The colours of pictures as 0xRRGGBB: blue and orange, which people with any kind of colour blindness tell apart, on white.
+/// </summary>
 /// <remarks>Source: Okabe and Ito, "Color Universal Design" (2008).</remarks>
 internal static class Palette
 {

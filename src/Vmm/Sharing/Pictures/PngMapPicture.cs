@@ -48,8 +48,8 @@ public static class PngMapPicture
             CultureInfo.InvariantCulture,
             $"kvmsev encryption map, mode {map.Mode}, captured {MapWords.Of(map.CapturedAt)}: blue private, orange shared, "
             + $"light orange partly shared, grey unreported");
-        IndexedPng.Write(
-            output, Width, rows, rows.Count, [Palette.Unreported, Palette.Private, Palette.PartlyShared, Palette.Shared, Palette.Ground], text);
+        ReadOnlySpan<int> palette = [Palette.Unreported, Palette.Private, Palette.PartlyShared, Palette.Shared, Palette.Ground];
+        IndexedPng.Write(output, Width, rows, rows.Count, palette, text);
 
         void Repeat(byte[] row, int times)
         {

@@ -5,7 +5,9 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing.Pictures;
 
-/// <summary>A map as an SVG image: strips with addresses, a legend, the labels; light and dark. Pointing at a strip tells the range.</summary>
+/// <summary>
+/// A map as an SVG image: strips with addresses, a legend, the labels; light and dark. Pointing at a strip tells the range.
+/// </summary>
 public static class SvgMapPicture
 {
     private const int CellsPerRow = 256;
@@ -27,7 +29,9 @@ public static class SvgMapPicture
     public static void Write(SharedRegionMap map, Stream output)
     {
         IReadOnlyList<MapStrip> strips = MapStrip.Cut(map, MostCells, MostStrips);
-        IReadOnlyList<KindTotal> kinds = map.Labels.Count == 0 ? [] : [.. KindTotal.Of(map).OrderByDescending(static kind => kind.Pages.SharedPages)];
+        IReadOnlyList<KindTotal> kinds = map.Labels.Count == 0
+            ? []
+            : [.. KindTotal.Of(map).OrderByDescending(static kind => kind.Pages.SharedPages)];
         int listed = Math.Min(kinds.Count, MostKinds);
         int height = 110 + strips.Sum(static strip => 34 + (Rows(strip) * RowStep)) + (listed == 0 ? 0 : 30 + (listed * 18));
         using StreamWriter writer = new(output, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
@@ -62,22 +66,28 @@ public static class SvgMapPicture
         string title = $"Encryption map, mode {map.Mode}, {SharedRegionMapTable.Size(map.MemoryBytes)}";
         writer.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {height}\" width=\"{Width}\" height=\"{height}\" role=\"img\">"));
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {height}\" width=\"{Width}\" height=\"{height}\" ")
+            + "role=\"img\">");
         writer.WriteLine($"<title>{title}</title>");
         writer.WriteLine("""
             <style>
-            svg{background:#fff;color:#1a1a1a;font:13px ui-sans-serif,system-ui,sans-serif}text{fill:currentColor}.a{font:11px ui-monospace,monospace}
+            svg{background:#fff;color:#1a1a1a;font:13px ui-sans-serif,system-ui,sans-serif}
+            text{fill:currentColor}.a{font:11px ui-monospace,monospace}
             .p{fill:#0072b2}.s{fill:#d55e00}.m{fill:#f0b35a}.u{fill:#b0b0b0}
-            @media(prefers-color-scheme:dark){svg{background:#14171a;color:#e6e6e6}.p{fill:#1f5f94}.s{fill:#ff8a3d}.m{fill:#c9924a}.u{fill:#565b60}}
+            @media(prefers-color-scheme:dark){svg{background:#14171a;color:#e6e6e6}
+            .p{fill:#1f5f94}.s{fill:#ff8a3d}.m{fill:#c9924a}.u{fill:#565b60}}
             </style>
             """);
         writer.WriteLine($"<text x=\"16\" y=\"26\" style=\"font-size:17px;font-weight:600\">{title}</text>");
         string simulated = map.Mode == "simulated" ? "Simulated: nothing is encrypted and nothing is confidential. " : "";
-        Text(writer, 16, 46, $"{simulated}Captured {MapWords.Of(map.CapturedAt)} after {map.Generation.ToString(CultureInfo.InvariantCulture)} accepted calls.");
+        string calls = map.Generation.ToString(CultureInfo.InvariantCulture);
+        Text(writer, 16, 46, $"{simulated}Captured {MapWords.Of(map.CapturedAt)} after {calls} accepted calls.");
         int x = 16;
         foreach ((string style, string words, ulong pages) in new[]
         {
-            ("s", "shared", map.Totals.SharedPages), ("p", "private", map.Totals.PrivatePages), ("u", "unreported", map.Totals.UnreportedPages),
+            ("s", "shared", map.Totals.SharedPages),
+            ("p", "private", map.Totals.PrivatePages),
+            ("u", "unreported", map.Totals.UnreportedPages),
         })
         {
             Rect(writer, style, x, 60, 14, 14);
@@ -108,7 +118,8 @@ public static class SvgMapPicture
             writer.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"<rect class=\"{Classes[(int)strip.Cells[start]]}\" x=\"{Left + ((start - first) * CellWidth)}\" y=\"{y}\" "
-                + $"width=\"{(end - start) * CellWidth}\" height=\"{RowHeight}\"><title>{MapWords.Hex(from)} to {MapWords.Hex(to)}</title></rect>"));
+                + $"width=\"{(end - start) * CellWidth}\" height=\"{RowHeight}\">")
+                + $"<title>{MapWords.Hex(from)} to {MapWords.Hex(to)}</title></rect>");
             start = end;
         }
     }
@@ -142,7 +153,8 @@ public static class SvgMapPicture
         if (text.Length > 0)
         {
             string named = style is null ? "" : $" class=\"{style}\"";
-            writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"<text x=\"{x}\" y=\"{y}\"{named}>{HtmlEncoder.Default.Encode(text)}</text>"));
+            string place = string.Create(CultureInfo.InvariantCulture, $"x=\"{x}\" y=\"{y}\"");
+            writer.WriteLine($"<text {place}{named}>{HtmlEncoder.Default.Encode(text)}</text>");
         }
     }
 }

@@ -37,7 +37,8 @@ public static class TerminalMapPicture
 
         if (map.Ram.Count > MostStrips)
         {
-            writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{map.Ram.Count - MostStrips} more ranges of RAM are not drawn]"));
+            string more = (map.Ram.Count - MostStrips).ToString(CultureInfo.InvariantCulture);
+            writer.WriteLine($"[{more} more ranges of RAM are not drawn]");
         }
 
         writer.WriteLine();
@@ -141,8 +142,9 @@ public static class TerminalMapPicture
         foreach (KindTotal kind in kinds.OrderByDescending(static kind => kind.Pages.SharedPages).Take(MostListed))
         {
             string certainty = kind.Kind is null ? "" : MapWords.Of(kind.Certainty);
+            string name = SharedRegionMapTable.Ascii(kind.Kind ?? "(none)", KindWidth);
             writer.WriteLine(
-                $"{SharedRegionMapTable.Ascii(kind.Kind ?? "(none)", KindWidth),-KindWidth} {certainty,-9} {Size(kind.Pages.SharedPages),10} "
+                $"{name,-KindWidth} {certainty,-9} {Size(kind.Pages.SharedPages),10} "
                 + $"{Size(kind.Pages.PrivatePages),10} {Size(kind.Pages.UnreportedPages),10} "
                 + kind.Runs.ToString(CultureInfo.InvariantCulture).PadLeft(6));
         }

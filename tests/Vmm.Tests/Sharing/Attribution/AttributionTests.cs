@@ -25,12 +25,14 @@ public sealed class AttributionTests
     {
         SharedRegionTracker tracker = LinuxStart();
 
-        SharedRegionMap map = MapAttribution.Label(tracker.Snapshot(), new AttributionEvidence { Conversions = ConversionAnalysis.OfJournal(tracker) });
+        SharedRegionMap map = Labelled(tracker);
 
         Assert.Equal(
             [
-                "0x0 kernel start Likely", "0x100000 DMA atomic pool Likely", "0x120000 kernel start Likely", "0x3600000 .bss..decrypted Likely",
-                "0x3603000 freed .bss..decrypted Likely", "0x3800000 kernel start Likely", "0x1b200000 swiotlb Likely", "0x1f200000 kernel start Likely",
+                "0x0 kernel start Likely", "0x100000 DMA atomic pool Likely", "0x120000 kernel start Likely",
+                "0x3600000 .bss..decrypted Likely",
+                "0x3603000 freed .bss..decrypted Likely", "0x3800000 kernel start Likely", "0x1b200000 swiotlb Likely",
+                "0x1f200000 kernel start Likely",
                 "0x1f233000 per-CPU Likely", "0x1f234000 kernel start Likely",
             ],
             Words(map));
@@ -83,7 +85,7 @@ public sealed class AttributionTests
     {
         SharedRegionTracker tracker = LinuxStart(swiotlbPages: 32768);
 
-        SharedRegionMap map = MapAttribution.Label(tracker.Snapshot(), new AttributionEvidence { Conversions = ConversionAnalysis.OfJournal(tracker) });
+        SharedRegionMap map = Labelled(tracker);
 
         Assert.Contains("0x17200000 swiotlb Unknown", Words(map));
     }
@@ -92,7 +94,8 @@ public sealed class AttributionTests
     public void Label_WhatIsKnown_LiesOnTop_AndWhatTheMapHadStays()
     {
         SharedRegionTracker tracker = LinuxStart();
-        SharedRegionMap labelled = tracker.Snapshot().WithLabels([new LabelledRange(Pages(0x40, 1), new RangeLabel("mine", LabelCertainty.Exact))]);
+        SharedRegionMap labelled = tracker.Snapshot().WithLabels(
+            [new LabelledRange(Pages(0x40, 1), new RangeLabel("mine", LabelCertainty.Exact))]);
 
         SharedRegionMap map = MapAttribution.Label(labelled, new AttributionEvidence
         {
@@ -127,7 +130,7 @@ public sealed class AttributionTests
             _ = tracker.Set(Pages(frame, 1), PageState.Shared);
         }
 
-        SharedRegionMap map = MapAttribution.Label(tracker.Snapshot(), new AttributionEvidence { Conversions = ConversionAnalysis.OfJournal(tracker) });
+        SharedRegionMap map = Labelled(tracker);
 
         Assert.DoesNotContain(Words(map), static words => words.Contains("kernel start", StringComparison.Ordinal));
         Assert.Contains("0x1b200000 swiotlb Likely", Words(map));
@@ -141,7 +144,7 @@ public sealed class AttributionTests
         _ = tracker.Set(Range(MiB, 512 * MiB), PageState.Private);
         _ = tracker.Set(Pages(0x8000, 512), PageState.Shared);
 
-        SharedRegionMap map = MapAttribution.Label(tracker.Snapshot(), new AttributionEvidence { Conversions = ConversionAnalysis.OfJournal(tracker) });
+        SharedRegionMap map = Labelled(tracker);
 
         Assert.Contains("0x8000000 .bss..decrypted Likely", Words(map));
         Assert.DoesNotContain(Words(map), static words => words.Contains("swiotlb", StringComparison.Ordinal));
@@ -284,6 +287,9 @@ public sealed class AttributionTests
         Assert.Equal(CapturedAt + (replay.End - replay.Machine.Elapsed), map.CapturedAt);
         Assert.Equal("loader: zero page", Assert.Single(replay.Evidence().Loaded).Label.Text);
     }
+
+    private static SharedRegionMap Labelled(SharedRegionTracker tracker) =>
+        MapAttribution.Label(tracker.Snapshot(), new AttributionEvidence { Conversions = ConversionAnalysis.OfJournal(tracker) });
 
     private static SharedRegionTracker LinuxStart(ulong swiotlbPages = 16384)
     {
