@@ -10,7 +10,7 @@ namespace KvmSevVmm.Cli.Commands;
 
 /// <summary>The options of <c>run</c>, as text; <see cref="ToConfig"/> gives them their meaning.</summary>
 [Verb("run", HelpText = "Boot a guest and run it to its end.")]
-internal sealed class RunOptions : CommonOptions
+internal sealed class RunOptions : DeviceOptions
 {
     private const ulong MaximumVcpus = 255;
     private const string DefaultCpus = "1";
@@ -103,25 +103,6 @@ internal sealed class RunOptions : CommonOptions
     [Option("no-enforce-pv-features", HelpText = "Let the guest use KVM features that its CPUID does not offer.")]
     public bool NoEnforcePvFeatures { get; set; }
 
-    /// <summary>The guest's disks.</summary>
-    [Option("disk", MetaValue = "DISK",
-        HelpText = "A disk, repeatable: an image or block device, PATH or path=PATH, then ,readonly=on ,queues=N.")]
-    public IEnumerable<string> Disk { get; set; } = [];
-
-    /// <summary>The guest's network cards.</summary>
-    [Option("net", MetaValue = "NET",
-        HelpText = "A network card, repeatable: tap=NAME, or socket=PATH of passt and its like; then ,mac=XX:XX:XX:XX:XX:XX.")]
-    public IEnumerable<string> Net { get; set; } = [];
-
-    /// <summary>The socket device.</summary>
-    [Option("vsock", MetaValue = "VSOCK",
-        HelpText = "A socket device: cid=N,socket=PATH. The host connects to PATH and writes 'CONNECT port'; the guest reaches PATH_port.")]
-    public string? Vsock { get; set; }
-
-    /// <summary>Whether there is an entropy source.</summary>
-    [Option("rng", HelpText = "Give the guest an entropy source, which the host's kernel feeds.")]
-    public bool Rng { get; set; }
-
     /// <summary>The debug-exit port.</summary>
     [Option("debug-exit", MetaValue = "PORT",
         HelpText = "I/O port that ends the run: a byte V written there is exit code (V << 1 | 1) & 0xff.")]
@@ -187,7 +168,7 @@ internal sealed class RunOptions : CommonOptions
             throw new UsageException("--cmdline: holds a NUL character");
         }
 
-        return new VmConfig
+        return WithDevices(new VmConfig
         {
             Boot = new BootConfig(
                 RequirePath("--kernel", Kernel),
@@ -217,10 +198,6 @@ internal sealed class RunOptions : CommonOptions
                 "--unknown-msrs", UnknownMsrs, ("gp", UnknownMsrPolicy.GeneralProtection), ("ignore", UnknownMsrPolicy.Ignore)),
             HiddenKvmFeatures = HideKvmFeature is string names ? KvmFeatureValue.Parse("--hide-kvm-feature", names) : 0,
             EnforcePvFeatures = !NoEnforcePvFeatures,
-            Disks = ParseAll(Disk, DiskValue.Parse),
-            NetworkCards = ParseAll(Net, NetValue.Parse),
-            Vsock = Vsock is string vsock ? VsockValue.Parse(vsock) : null,
-            HasRng = Rng,
             DebugExitPort = DebugExit is string port ? (ushort)NumberValue.Parse("--debug-exit", port, 0, ushort.MaxValue) : null,
             Until = ParseUntil(),
             Timeout = Timeout is string time ? DurationValue.Parse("--timeout", time) : null,
@@ -228,26 +205,11 @@ internal sealed class RunOptions : CommonOptions
             WaitsForOwner = WaitForOwner,
             ApiSocketPath = RequirePath("--api-socket", ApiSocket),
             KvmPath = RequirePath("--kvm", Kvm)!,
-        };
-    }
-
-    // None is always the same list, so that configurations that mean the same are equal.
-    private static T[] ParseAll<T>(IEnumerable<string> texts, Func<string, T> parse)
-    {
-        T[] values = [.. texts.Select(parse)];
-        return values.Length == 0 ? [] : values;
+        });
     }
 
     private static string? RequirePath(string option, string? path) =>
         path is { Length: 0 } ? throw new UsageException($"{option}: the file name is empty") : path;
-
-    private static void RefuseBoth(string first, string? firstValue, string second, string? secondValue)
-    {
-        if (firstValue is not null && secondValue is not null)
-        {
-            throw new UsageException($"{first} and {second} are the same option; give one of them");
-        }
-    }
 
     private void RefuseHalfABoot()
     {

@@ -35,4 +35,18 @@ internal abstract class CommonOptions
             throw new UsageException("--log-file: the file name is empty");
         }
     }
+
+    /// <summary>Refuses an option that is given in two spellings.</summary>
+    /// <param name="first">The one, with dashes.</param>
+    /// <param name="firstValue">What was given to it, or null.</param>
+    /// <param name="second">The other, with dashes.</param>
+    /// <param name="secondValue">What was given to it, or null.</param>
+    /// <exception cref="UsageException">Both are given.</exception>
+    protected static void RefuseBoth(string first, string? firstValue, string second, string? secondValue)
+    {
+        if (firstValue is not null && secondValue is not null)
+        {
+            throw new UsageException($"{first} and {second} are the same option; give one of them");
+        }
+    }
 }

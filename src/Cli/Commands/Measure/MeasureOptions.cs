@@ -5,7 +5,7 @@ namespace KvmSevVmm.Cli.Commands.Measure;
 
 /// <summary>The options of <c>measure</c>, as text; <see cref="MeasurePlan"/> gives them their meaning.</summary>
 [Verb("measure", HelpText = "Compute beforehand what a SEV launch measures, and compare.")]
-internal sealed class MeasureOptions : CommonOptions
+internal sealed class MeasureOptions : DeviceOptions
 {
     /// <summary>Memory encryption.</summary>
     [Option("sev", MetaValue = "MODE",
@@ -203,13 +203,5 @@ internal sealed class MeasureOptions : CommonOptions
         Vmm ??= VmmType;
         SevFeatures ??= GuestFeatures;
         Format ??= OutputFormat;
-    }
-
-    private static void RefuseBoth(string first, string? firstValue, string second, string? secondValue)
-    {
-        if (firstValue is not null && secondValue is not null)
-        {
-            throw new UsageException($"{first} and {second} are the same option; give one of them");
-        }
     }
 }

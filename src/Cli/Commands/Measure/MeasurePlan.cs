@@ -194,7 +194,7 @@ internal sealed class MeasurePlan : IDisposable
 
         DirectLaunchInputs inputs = new()
         {
-            Machine = new VmConfig
+            Machine = _options.WithDevices(new VmConfig
             {
                 Boot = new BootConfig(_options.Kernel!, _options.Initramfs, _options.CommandLine ?? string.Empty)
                 {
@@ -204,7 +204,7 @@ internal sealed class MeasurePlan : IDisposable
                     ? _bundle.MemoryBytes
                     : MemoryValue.Parse(_options.Memory ?? DefaultMemory),
                 VcpuCount = ReadVcpuCount(MaximumDirectVcpus),
-            },
+            }),
             Kind = Sev.Mode == LaunchMode.SevEs ? SevGuestKind.SevEs : SevGuestKind.Sev,
             CBitPosition = Sev.CBitPosition ?? UsualCBit,
             InitInterface = Sev.IsLegacyInit == true ? SevInitInterface.Legacy : SevInitInterface.Init2,

@@ -34,7 +34,11 @@ public sealed class MeasureRunTests : IDisposable
         string initrd = _folder.File("initrd.img");
         await File.WriteAllTextAsync(initrd, "initrd", TestContext.Current.CancellationToken);
         string host = sev.StartsWith("sev-es", StringComparison.Ordinal) ? "--sev-es --cbit 46" : "--sev --cbit 46";
-        string[] machine = ["--cpus", cpus, "--initramfs", initrd, "--cmdline", "console=ttyS0 quiet"];
+        // The devices stand in the ACPI tables, which are launched.
+        string disk = _folder.File("disk.img");
+        await File.WriteAllBytesAsync(disk, new byte[4096], TestContext.Current.CancellationToken);
+        string[] devices = vcpus == 2 ? ["--disk", $"{disk},readonly=on", "--rng"] : [];
+        string[] machine = ["--cpus", cpus, "--initramfs", initrd, "--cmdline", "console=ttyS0 quiet", .. devices];
 
         SevHostRun run = await _host.RunAsync(host, sev, [.. machine, "--launch-only"]);
 
