@@ -91,7 +91,7 @@ internal static class RefusalRule
         _ => ExitCode.IoError,
     };
 
-    /// <summary>How the first line starts: call, error number, the firmware's status by name, as the kernel's headers have them.</summary>
+    /// <summary>What the first line names: call, error number, the firmware's status by name, as the kernel's headers have them.</summary>
     /// <param name="failure">What failed.</param>
     public static string LineFor(SevFailure failure)
     {
@@ -102,6 +102,6 @@ internal static class RefusalRule
             _ => failure.Call,
         };
         string firmware = failure.Firmware is uint status ? $", firmware {FirmwareNames[status]} (0x{status:X2}). " : string.Empty;
-        return $"kvmsev: {call} failed: {failure.Errno} ({Errnos[failure.Errno].Number}){firmware}";
+        return $"{call} failed: {failure.Errno} ({Errnos[failure.Errno].Number}){firmware}";
     }
 }

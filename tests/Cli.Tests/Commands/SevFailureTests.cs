@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Sev.Tests.Firmware;
 
 namespace KvmSevVmm.Cli.Tests.Commands;
 
@@ -19,13 +20,18 @@ public sealed class SevFailureTests : IDisposable
 
     private static readonly ConcurrentDictionary<SevLaunchCase, Task<SevFailure[]>> Calls = new();
     private readonly SevHostFixture _host = new();
+    private readonly TempDirectory _folder = new();
 
     public static TheoryData<SevLaunchCase> Launches => [.. SevLaunchCase.All];
 
     public static TheoryData<SevLaunchCase, string> LaunchesAndErrors =>
         [.. SevLaunchCase.All.SelectMany(static launch => RefusalRule.ErrorNumbers.Select(errno => (launch, errno)))];
 
-    public void Dispose() => _host.Dispose();
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _host.Dispose();
+    }
 
     [Theory]
     [MemberData(nameof(LaunchesAndErrors))]
@@ -33,7 +39,7 @@ public sealed class SevFailureTests : IDisposable
     {
         SevFailure[] calls = await CallsOfAsync(launch);
 
-        await CheckAsync(launch, [.. calls.Select(call => call with { Errno = errno })]);
+        await CheckAsync(launch, [.. calls.Select(call => call with { Errno = errno }).Where(static call => !MayBeASignal(call))]);
     }
 
     [Theory]
@@ -98,7 +104,7 @@ public sealed class SevFailureTests : IDisposable
     /// <summary>The calls of one launch that can be refused, as a run without a failure shows them.</summary>
     private Task<SevFailure[]> CallsOfAsync(SevLaunchCase launch) => Calls.GetOrAdd(launch, async key =>
     {
-        SevHostRun run = await _host.RunAsync(key.Host, key.Sev, "--cpus", "2");
+        SevHostRun run = await _host.RunAsync(key.Host, key.Sev, OptionsOf(key));
         Assert.Empty(run.Violations);
         var counts = new Dictionary<string, int>();
         List<SevFailure> calls = [];
@@ -115,13 +121,14 @@ public sealed class SevFailureTests : IDisposable
     private async Task CheckAsync(SevLaunchCase launch, SevFailure[] failures)
     {
         Assert.NotEmpty(failures);
+        string[] options = OptionsOf(launch);
         var wrong = new ConcurrentQueue<string>();
         await Parallel.ForEachAsync(
             failures,
             new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken },
             async (failure, _) =>
             {
-                SevHostRun run = await _host.RunAsync($"{launch.Host} --fail {failure}", launch.Sev, "--cpus", "2");
+                SevHostRun run = await _host.RunAsync($"{launch.Host} --fail {failure}", launch.Sev, options);
                 foreach (string problem in Problems(failure, run))
                 {
                     wrong.Enqueue($"--fail {failure}: {problem}");
@@ -132,6 +139,21 @@ public sealed class SevFailureTests : IDisposable
         Assert.True(wrong.IsEmpty, string.Join('\n', wrong.Order(StringComparer.Ordinal)));
     }
 
+    /// <summary>The kernel's answer to a pending signal too: such a call is repeated, which FirmwareLaunchTests shows.</summary>
+    private static bool MayBeASignal(SevFailure failure) => failure is { Call: "SEV_SNP_LAUNCH_UPDATE", Errno: "EIO", Firmware: null };
+
+    private string[] OptionsOf(SevLaunchCase launch)
+    {
+        if (!launch.HasFirmware)
+        {
+            return ["--cpus", "2"];
+        }
+
+        string firmware = _folder.File("OVMF.fd");
+        File.WriteAllBytes(firmware, OvmfBuilder.Complete().ToBytes());
+        return ["--cpus", "2", "--firmware", firmware, "--cmdline", "console=ttyS0"];
+    }
+
     private static bool IsRefusable(string call) =>
         Array.Exists(Refusable, prefix => call.StartsWith(prefix, StringComparison.Ordinal));
 
@@ -140,7 +162,10 @@ public sealed class SevFailureTests : IDisposable
     private static IEnumerable<string> Problems(SevFailure failure, SevHostRun run)
     {
         string[] lines = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        int at = Array.FindIndex(lines, line => line.StartsWith(RefusalRule.LineFor(failure), StringComparison.Ordinal));
+        int at = Array.FindIndex(
+            lines,
+            line => line.StartsWith("kvmsev: ", StringComparison.Ordinal)
+                && line.Contains(RefusalRule.LineFor(failure), StringComparison.Ordinal));
         if (run.Injected != 1)
         {
             yield return $"{run.Injected} calls were refused";
@@ -153,7 +178,7 @@ public sealed class SevFailureTests : IDisposable
 
         if (at < 0)
         {
-            yield return $"no line '{RefusalRule.LineFor(failure)}…' in: {run.Error}";
+            yield return $"no line with '{RefusalRule.LineFor(failure)}' in: {run.Error}";
         }
         else if (failure.Firmware is uint status
             && !lines[at].EndsWith(SevFirmwareStatusText.Meaning((SevFirmwareStatus)status).TrimEnd('.'), StringComparison.Ordinal))
