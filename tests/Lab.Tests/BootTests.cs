@@ -96,10 +96,11 @@ public sealed class BootTests
     }
 
     [Fact]
-    public void Monitor_TakesAtMost20MiBBesideItsGuest()
+    public void Monitor_WithItsModelOfTheFirmware_TakesAtMost28MiBBesideItsGuest()
     {
+        // 20 MiB are the monitor's (scripts/bench.sh), 8 MiB the software PSP's, which plays the hardware's part, and its OpenSSL's.
         long bytes = _boot.ReadJson("result.json").GetProperty("peakRssBytes").GetInt64();
 
-        Assert.InRange(bytes, 1, 20 << 20);
+        Assert.InRange(bytes, 1, 28 << 20);
     }
 }

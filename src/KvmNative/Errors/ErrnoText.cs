@@ -48,6 +48,7 @@ public static class ErrnoText
         Errno.ENOSYS => "Not implemented.",
         Errno.ELOOP => "Too many symbolic links.",
         Errno.EOVERFLOW => "Value too large.",
+        Errno.EBADFD => "Descriptor in a bad state.",
         Errno.EOPNOTSUPP => "Not supported.",
         Errno.ENOBUFS => "No buffer space.",
         Errno.ETIMEDOUT => "Timed out.",

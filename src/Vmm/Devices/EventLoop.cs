@@ -104,15 +104,20 @@ public sealed class EventLoop : IDisposable
         return !_isStarted || _thread.Join(timeout);
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Ends the thread, whatever it takes; the loop still knows what it watches, until it is disposed.</summary>
+    public void End()
     {
         if (!Stop(DisposeTimeout))
         {
             // Its handlers use guest memory, which is about to be unmapped.
             Environment.FailFast($"the thread {Name} did not end within {DisposeTimeout.TotalSeconds} s");
         }
+    }
 
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        End();
         _epoll.Dispose();
         _stop.Dispose();
     }

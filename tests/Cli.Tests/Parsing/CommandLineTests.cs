@@ -35,7 +35,7 @@ public sealed class CommandLineTests
     [InlineData("-quiet", "unknown option '-quiet'", "did you mean '--quiet'?")]
     [InlineData("-x", "unknown option '-x'", null)]
     [InlineData("-v3", "unknown option '-v3'", null)]
-    [InlineData("--disk", "unknown option '--disk'", null)]
+    [InlineData("--floppy", "unknown option '--floppy'", null)]
     [InlineData("--", "--kernel is missing", "give a kernel with --kernel, firmware with --firmware, or both")]
     [InlineData("---", "unknown option '---'", null)]
     [InlineData("--=", "unknown option '--'", null)]

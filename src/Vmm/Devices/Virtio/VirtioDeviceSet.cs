@@ -121,10 +121,11 @@ public sealed class VirtioDeviceSet : IDisposable
     {
         foreach (EventLoop loop in _loops)
         {
-            loop.Dispose();
+            loop.End();
         }
 
-        foreach (IDisposable part in Enumerable.Reverse(_parts))
+        // A device takes what it watches off its loop, whose thread has ended but which is still there.
+        foreach (IDisposable part in Enumerable.Reverse(_parts).Concat(_loops))
         {
             part.Dispose();
         }

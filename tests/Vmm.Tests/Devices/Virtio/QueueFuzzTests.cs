@@ -8,6 +8,7 @@ namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
 
 /// <summary>A million random operations of a hostile guest on each device: no crash, no growth, no byte that is not the device's.</summary>
 /// <remarks>KVMSEV_FUZZ_OPERATIONS runs more; KVMSEV_TEST_SEED repeats a run.</remarks>
+[Collection(AloneGroup.Name)]
 public sealed class QueueFuzzTests
 {
     private static int Operations =>

@@ -60,9 +60,10 @@ internal sealed class VirtioBench : IDisposable
 
     public void Dispose()
     {
-        _loop.Dispose();
+        _loop.End();
         Transport.Dispose();
         (Device as IDisposable)?.Dispose();
+        _loop.Dispose();
         _log.Dispose();
         _memory.Dispose();
     }
