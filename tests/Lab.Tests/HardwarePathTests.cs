@@ -11,11 +11,14 @@ namespace KvmSevVmm.Lab.Tests;
 public sealed class HardwarePathTests
 {
     private const string Host = "KVMSEV_SEV_HOST";
+    private const string CommandLine = "console=ttyS0 panic=-1 kvmsev.action=wait";
 
     // The emulated laboratory stops at every KVM_RUN, so a boot takes some three times as long as without the simulated host.
     [Theory]
     [InlineData("on", "SEV_INIT", 1)]
     [InlineData("off", "SEV_INIT2", 1)]
+    [InlineData("on", "SEV_INIT", 2)]
+    [InlineData("off", "SEV_INIT2", 2)]
     public void DebianKernel_BootsToInit(string legacy, string init, int vcpuCount)
     {
         string? program = Environment.GetEnvironmentVariable(Host);
@@ -34,7 +37,7 @@ public sealed class HardwarePathTests
                     "--timeout", "840", "--",
                     Path.GetFileName(program!), "--sev", "--c-bit-alias", "--strict", "--scramble", "--log", "/out/log.jsonl", "--",
                     "kvmsev", "run", "--sev", $"sev,legacy-vm-type={legacy}", "--kernel", "/in/" + Path.GetFileName(kernel),
-                    "--initramfs", "/in/" + Path.GetFileName(initramfs), "--cmdline", "console=ttyS0 panic=-1 kvmsev.action=wait",
+                    "--initramfs", "/in/" + Path.GetFileName(initramfs), "--cmdline", CommandLine,
                     "--cpus", vcpuCount.ToString(CultureInfo.InvariantCulture), "--map-out", "/out/map.json",
                     "--event-log", "/out/events.jsonl", "--result", "/out/result.json", "--until", "kvmsev-guest: init reached",
                     "--timeout", "720s",
@@ -46,6 +49,7 @@ public sealed class HardwarePathTests
             CheckHost(Path.Combine(folder, "log.jsonl"), init, vcpuCount, out string launchDigest);
             CheckResult(Path.Combine(folder, "result.json"), launchDigest);
             CheckMap(folder);
+            CheckOwner(kernel, initramfs, vcpuCount, launchDigest);
         }
         finally
         {
@@ -75,6 +79,19 @@ public sealed class HardwarePathTests
         Assert.True(result.GetProperty("hypercalls").GetProperty("accepted").GetInt64() >= 500);
         Assert.Equal(0, result.GetProperty("hypercalls").GetProperty("rejected").GetInt64());
         Assert.True(result.GetProperty("migrationReady").GetBoolean());
+    }
+
+    /// <summary>What the guest's owner foretells from the same files is what the firmware measured.</summary>
+    private static void CheckOwner(string kernel, string initramfs, int vcpuCount, string launchDigest)
+    {
+        LabOutput measure = Laboratory.Run(
+            "artifacts/kvmsev",
+            [
+                "measure", "--kernel", kernel, "--initramfs", initramfs, "--cmdline", CommandLine, "--memory", "512M",
+                "--cpus", vcpuCount.ToString(CultureInfo.InvariantCulture), "--sev", "sev,cbitpos=39", "--expect", launchDigest,
+            ],
+            TimeSpan.FromSeconds(120));
+        Assert.True(measure.ExitCode == 0, $"{measure.Output}\n{measure.Error}");
     }
 
     private static void CheckMap(string folder)
