@@ -21,8 +21,11 @@ namespace KvmSevVmm.Vmm;
 /// <summary>Builds a machine out of its configuration. Read <see cref="Build"/> as a table of contents: its order is the contract.</summary>
 public static class VirtualMachineBuilder
 {
-    /// <summary>How long the trial of a hypercall may take before the host counts as one that cannot.</summary>
-    private static readonly TimeSpan VmmcallDeadline = TimeSpan.FromSeconds(1);
+    /// <summary>
+    /// How long the trial of a hypercall may take before the host counts as one that cannot: longer than doctor's, since a busy host must not
+    /// be refused.
+    /// </summary>
+    private static readonly TimeSpan VmmcallDeadline = TimeSpan.FromSeconds(3);
 
     /// <summary>KVM_PIT_SPEAKER_DUMMY: KVM answers port 0x61, which Linux calibrates its clock by.</summary>
     private const uint PitSpeakerDummy = 1;

@@ -84,7 +84,7 @@ internal static class SecretInjectCommand
         {
             context.Error.WriteLine(
                 $"kvmsev: the secret is in ({secret.Bytes.Length} bytes; header {header.EncodingName}, secret {secret.EncodingName})"
-                + (options.Continue ? "; the guest runs" : "; the guest still waits (QMP cont lets it run)"));
+                + (options.Continue ? "; the launch goes on" : "; the guest still waits (QMP cont lets it run)"));
         }
     }
 }
