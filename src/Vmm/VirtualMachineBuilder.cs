@@ -85,7 +85,7 @@ public static class VirtualMachineBuilder
             config, vm, output, stop, layout, firmwareDevices, debugConsole, isTestImage, out Serial16550 serial);
         if (isTestImage)
         {
-            AttachTestDevices(config, vm, ports, mmio);
+            AttachTestDevices(config, vm, memory, ports, mmio, guestLog, owned);
         }
 
         ports.Freeze();
@@ -316,7 +316,8 @@ public static class VirtualMachineBuilder
     }
 
     /// <summary>What the images of kvm-unit-tests look for, and nobody else.</summary>
-    private static void AttachTestDevices(VmConfig config, KvmVm vm, IoBus ports, IoBus mmio)
+    private static void AttachTestDevices(
+        VmConfig config, KvmVm vm, GuestMemory memory, IoBus ports, IoBus mmio, BoundedLog log, OwnedResources owned)
     {
         var device = new TestDevice(gsi => new GsiLine(vm, gsi));
         ports.Register(TestDevice.RegisterPort, TestDevice.RegisterLength, device.Register, "test-register");
@@ -324,7 +325,11 @@ public static class VirtualMachineBuilder
         ports.Register(TestDevice.ByteRegisterPort, TestDevice.RegisterLength, device.Register, "test-byte-register");
         ports.Register(TestDevice.InterruptPort, TestDevice.InterruptCount, device.InterruptLines, "test-interrupts");
         mmio.Register(TestDevice.MemoryAddress, TestDevice.MemoryLength, device.Memory, "test-memory");
-        ports.Register(FwCfg.Port, FwCfg.WindowLength, new FwCfg(config.MemoryBytes, config.VcpuCount), "fw-cfg");
+        FwCfgItems items = owned.Add(FwCfgItems.CreateForTestImage(config.VcpuCount, config.MemoryBytes));
+
+        // No SEV guest boots by multiboot, so all of RAM is shared.
+        var fwCfg = new FwCfgDevice(items, memory, static _ => true, log);
+        ports.Register(FwCfgDevice.Port, FwCfgDevice.WindowLength, fwCfg, "fw-cfg");
     }
 
     private static List<KvmVcpu> CreateVcpus(

@@ -15,6 +15,7 @@ internal sealed class FwCfgItems : IDisposable
 {
     private const ushort Signature = 0x00;
     private const ushort InterfaceVersion = 0x01;
+    private const ushort RamSize = 0x03;
     private const ushort CpuCount = 0x05;
     private const ushort KernelSize = 0x08;
     private const ushort InitrdSize = 0x0B;
@@ -68,7 +69,7 @@ internal sealed class FwCfgItems : IDisposable
         FwCfgItems items = new();
         try
         {
-            items.AddMachine(vcpuCount);
+            items.AddMachine(vcpuCount, layout.MemoryBytes);
             items.AddKernel(boot);
             items._files.Add(("etc/e820", new FwCfgItem(MakeE820(layout))));
             items._files.Add((AcpiTableLoader.RsdpFile, new FwCfgItem(acpi.Rsdp.ToArray())));
@@ -82,6 +83,16 @@ internal sealed class FwCfgItems : IDisposable
             items.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Makes the items that images of kvm-unit-tests ask for: the machine's size, and no files.</summary>
+    /// <param name="vcpuCount">Its processors.</param>
+    /// <param name="ramBytes">Its RAM.</param>
+    internal static FwCfgItems CreateForTestImage(int vcpuCount, ulong ramBytes)
+    {
+        FwCfgItems items = new();
+        items.AddMachine(vcpuCount, ramBytes);
+        return items;
     }
 
     /// <inheritdoc/>
@@ -110,10 +121,13 @@ internal sealed class FwCfgItems : IDisposable
         return map;
     }
 
-    private void AddMachine(int vcpuCount)
+    private void AddMachine(int vcpuCount, ulong ramBytes)
     {
+        byte[] ramSize = new byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(ramSize, ramBytes);
         _items[Signature] = new FwCfgItem("QEMU"u8.ToArray());
         _items[InterfaceVersion] = new FwCfgItem(Number(HasDataRegisterAndDma));
+        _items[RamSize] = new FwCfgItem(ramSize);
         _items[CpuCount] = new FwCfgItem(Number((uint)vcpuCount).AsMemory(0, sizeof(ushort)));
         _items[MaximumCpuCount] = _items[CpuCount];
     }
