@@ -71,9 +71,12 @@ public sealed class MeasureHostileInputTests : IDisposable
             File.WriteAllBytes(file, damaged);
             CliResult result = CliRunner.Run(arguments);
 
-            // A variant that is sought in vain is an answer too.
+            // A variant that is sought in vain is an answer too; and a measurement cut to the length of a digest is one, for which the
+            // options do not fit.
+            bool isCut = damaged.Length < valid.Length;
             Assert.True(
-                result.ExitCode is ExitCode.Success or ExitCode.Failure or ExitCode.BadInput,
+                result.ExitCode is ExitCode.Success or ExitCode.Failure or ExitCode.BadInput
+                    || (isCut && result.ExitCode == ExitCode.Usage),
                 $"seed {seed}, mutation {index}: exit code {result.ExitCode}: {result.Error}");
             Assert.DoesNotContain("internal error", result.Error, StringComparison.Ordinal);
             answers += result.ExitCode == ExitCode.Success ? 1 : 0;
