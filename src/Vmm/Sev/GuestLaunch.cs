@@ -175,7 +175,9 @@ internal sealed class GuestLaunch
     {
         SevPlatformStatus status = backend.Platform.GetStatus();
         log.Debug("SEV firmware {Firmware}, state {State}, {GuestCount} guests", status.Firmware, status.State, status.GuestCount);
-        if (config.Kind is SevGuestKind.SevEs or SevGuestKind.SevSnp && !backend.IsSimulated && !status.IsEsEnabled)
+
+        // Of SEV-ES only: the flag is the older platform's, which a host of SEV-SNP guests need not have initialised.
+        if (config.Kind == SevGuestKind.SevEs && !backend.IsSimulated && !status.IsEsEnabled)
         {
             throw new HostLacksException(
                 $"--sev {SevModeWords.WordFor(config.Mode)}: the firmware is not set up for SEV-ES (SEV_PLATFORM_STATUS)",

@@ -20,8 +20,6 @@ internal static class SnpCpuidPage
     private const int Xcr0Offset = 8;
     private const int RegistersOffset = 24;
     private const uint SignificantIndex = 1;
-    private const uint HypervisorFirst = 0x4000_0000;
-    private const uint HypervisorLast = 0x4FFF_FFFF;
     private const uint SaveAreaLeaf = 0xD;
 
     /// <summary>The size of the XSAVE area with x87 and SSE alone, which XCR0 = 1 stands for.</summary>
@@ -39,8 +37,8 @@ internal static class SnpCpuidPage
         int count = 0;
         foreach (KvmCpuidEntry2 entry in cpuid)
         {
-            // The hypervisor's own leaves are not for the firmware to vouch for. An entry of zeros says what a missing one says.
-            if (entry.Function is >= HypervisorFirst and <= HypervisorLast || (entry.Eax | entry.Ebx | entry.Ecx | entry.Edx) == 0)
+            // An entry of zeros says what a missing one says. KVM's own leaves stay: Linux reads them here too, or finds no KVM.
+            if ((entry.Eax | entry.Ebx | entry.Ecx | entry.Edx) == 0)
             {
                 continue;
             }
