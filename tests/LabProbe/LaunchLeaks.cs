@@ -8,8 +8,8 @@ using Serilog.Core;
 namespace KvmSevVmm.LabProbe;
 
 /// <summary>
-/// Builds the same SEV-ES machine again and again in one process, on a host that refuses another step each time, and says what the process
-/// holds after each: a line of how it ended, open descriptors and mapped KiB, divided by tabs.
+/// Builds the same machine again and again in one process, on a host that refuses another step each time, and says what the process holds
+/// after each: a line of how it ended, open descriptors and mapped KiB, divided by tabs.
 /// </summary>
 internal static class LaunchLeaks
 {
@@ -18,7 +18,9 @@ internal static class LaunchLeaks
 
     /// <summary>Builds the machines.</summary>
     /// <param name="attempts">How many.</param>
-    public static void Run(int attempts)
+    /// <param name="mode">What protects the guest, as <see cref="SevModeWords"/> has it.</param>
+    /// <param name="firmware">The guest's firmware; null for a kernel alone.</param>
+    public static void Run(int attempts, string mode, string? firmware)
     {
         string kernel = Path.GetTempFileName();
         try
@@ -26,7 +28,7 @@ internal static class LaunchLeaks
             File.WriteAllBytes(kernel, TinyKernel.Create(static code => code.hlt()));
             for (int attempt = 0; attempt < attempts; attempt++)
             {
-                string end = Build(kernel);
+                string end = Build(Enum.GetValues<SevMode>().Single(one => SevModeWords.WordFor(one) == mode), kernel, firmware);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{end}\t{CountDescriptors()}\t{ReadMappedKilobytes()}"));
             }
         }
@@ -36,14 +38,14 @@ internal static class LaunchLeaks
         }
     }
 
-    private static string Build(string kernel)
+    private static string Build(SevMode mode, string kernel, string? firmware)
     {
         VmConfig config = new()
         {
-            Boot = new BootConfig(kernel, null, string.Empty),
+            Boot = new BootConfig(kernel, null, string.Empty, firmware),
             MemoryBytes = 64 << 20,
             VcpuCount = 2,
-            Sev = new SevConfig { Mode = SevMode.SevEs },
+            Sev = new SevConfig { Mode = mode },
         };
         try
         {

@@ -6,9 +6,9 @@ using KvmSevVmm.LabProbe;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Vcpus;
 
-if (args is [LaunchLeaks.Verb, string attempts])
+if (args is [LaunchLeaks.Verb, string attempts, string mode, .. string[] firmware])
 {
-    LaunchLeaks.Run(int.Parse(attempts, System.Globalization.CultureInfo.InvariantCulture));
+    LaunchLeaks.Run(int.Parse(attempts, System.Globalization.CultureInfo.InvariantCulture), mode, firmware.FirstOrDefault());
     return;
 }
 

@@ -32,7 +32,8 @@ public static class ErrorHints
         {
             return text
                 ?? Lookup(isSevCommand ? AnySevCommand : AnyPlatformCommand, errno, status)
-                ?? Lookup(SevFirmwareHints.AnyCommand, errno, status);
+                ?? Lookup(SevFirmwareHints.AnyCommand, errno, status)
+                ?? (errno == Errno.EIO && !Enum.IsDefined(status) ? SevFirmwareHints.UnknownStatus : null);
         }
 
         return bare.StartsWith("KVM_", StringComparison.Ordinal) ? text ?? Lookup(AnyKvmCall, errno, status) : text;

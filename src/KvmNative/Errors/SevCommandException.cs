@@ -36,9 +36,8 @@ public sealed class SevCommandException : KvmException
         string? hint = ErrorHints.Find(call, number, status);
 
         // What the firmware said first, then why and what to do: the same status means one thing and has many causes.
-        string? meaning = status is SevFirmwareStatus.Success or SevFirmwareStatus.NoFwCall ? null : SevFirmwareStatusText.Meaning(status);
-        string? general = status == SevFirmwareStatus.NoFwCall ? SevFirmwareStatusText.Meaning(status) : ErrnoText.Description(number);
-        string? advice = meaning is null ? hint ?? general : hint is null ? meaning : $"{meaning} {hint}";
+        string? meaning = status == SevFirmwareStatus.Success ? null : SevFirmwareStatusText.Meaning(status);
+        string? advice = meaning is null ? hint ?? ErrnoText.Description(number) : hint is null ? meaning : $"{meaning} {hint}";
         string firmware = status switch
         {
             SevFirmwareStatus.Success => "",

@@ -7,6 +7,10 @@ internal static class SevFirmwareHints
     /// <summary>What stands for every command of the firmware in the table.</summary>
     public const string AnyCommand = "SEV firmware";
 
+    /// <summary>What to do about a status that no table names.</summary>
+    public const string UnknownStatus
+        = "Look it up in AMD's specifications (55766 for SEV, 56860 for SEV-SNP), read what ccp wrote to dmesg, and update kvmsev.";
+
     private const string KernelAtFault
         = "The kernel left out a step before this command: update it; ending the other SEV guests and trying again may do.";
 

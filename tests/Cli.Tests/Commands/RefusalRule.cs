@@ -6,6 +6,9 @@ namespace KvmSevVmm.Cli.Tests.Commands;
 /// </summary>
 internal static class RefusalRule
 {
+    /// <summary>The status of a command that the kernel refused without asking the firmware.</summary>
+    public const uint NotCalled = 0xFFFFFFFF;
+
     private static readonly Dictionary<string, (int Number, int ExitCode)> Errnos = new()
     {
         ["EPERM"] = (1, ExitCode.NoPermission),
@@ -20,54 +23,73 @@ internal static class RefusalRule
     private static readonly HashSet<string> OwnersCommands =
         ["SEV_LAUNCH_START", "SEV_LAUNCH_SECRET", "SEV_SNP_LAUNCH_START", "SEV_SNP_LAUNCH_FINISH"];
 
-    private static readonly Dictionary<uint, string> FirmwareNames = new()
+    /// <summary>What the firmware can answer: the name, and words without which no text tells what it means.</summary>
+    private static readonly Dictionary<uint, (string Name, string Meaning)> FirmwareStatus = new()
     {
-        [0x01] = "INVALID_PLATFORM_STATE",
-        [0x02] = "INVALID_GUEST_STATE",
-        [0x03] = "INVALID_CONFIG",
-        [0x04] = "INVALID_LEN",
-        [0x05] = "ALREADY_OWNED",
-        [0x06] = "INVALID_CERTIFICATE",
-        [0x07] = "POLICY_FAILURE",
-        [0x08] = "INACTIVE",
-        [0x09] = "INVALID_ADDRESS",
-        [0x0A] = "BAD_SIGNATURE",
-        [0x0B] = "BAD_MEASUREMENT",
-        [0x0C] = "ASID_OWNED",
-        [0x0D] = "INVALID_ASID",
-        [0x0E] = "WBINVD_REQUIRED",
-        [0x0F] = "DFFLUSH_REQUIRED",
-        [0x10] = "INVALID_GUEST",
-        [0x11] = "INVALID_COMMAND",
-        [0x12] = "ACTIVE",
-        [0x13] = "HWSEV_RET_PLATFORM",
-        [0x14] = "HWSEV_RET_UNSAFE",
-        [0x15] = "UNSUPPORTED",
-        [0x16] = "INVALID_PARAM",
-        [0x17] = "RESOURCE_LIMIT",
-        [0x18] = "SECURE_DATA_INVALID",
-        [0x19] = "INVALID_PAGE_SIZE",
-        [0x1A] = "INVALID_PAGE_STATE",
-        [0x1B] = "INVALID_MDATA_ENTRY",
-        [0x1C] = "INVALID_PAGE_OWNER",
-        [0x1D] = "AEAD_OFLOW",
-        [0x1F] = "EXIT_RING_BUFFER",
-        [0x20] = "RMP_INIT_REQUIRED",
-        [0x21] = "BAD_SVN",
-        [0x22] = "BAD_VERSION",
-        [0x23] = "SHUTDOWN_REQUIRED",
-        [0x24] = "UPDATE_FAILED",
-        [0x25] = "RESTORE_REQUIRED",
-        [0x26] = "RMP_INITIALIZATION_FAILED",
-        [0x27] = "INVALID_KEY",
-        [0x28] = "SHUTDOWN_INCOMPLETE",
+        [0x01] = ("INVALID_PLATFORM_STATE", "platform's state"),
+        [0x02] = ("INVALID_GUEST_STATE", "guest's state"),
+        [0x03] = ("INVALID_CONFIG", "configuration"),
+        [0x04] = ("INVALID_LEN", "too small"),
+        [0x05] = ("ALREADY_OWNED", "owner"),
+        [0x06] = ("INVALID_CERTIFICATE", "certificate"),
+        [0x07] = ("POLICY_FAILURE", "policy"),
+        [0x08] = ("INACTIVE", "no ASID"),
+        [0x09] = ("INVALID_ADDRESS", "address"),
+        [0x0A] = ("BAD_SIGNATURE", "signature"),
+        [0x0B] = ("BAD_MEASUREMENT", "measurement"),
+        [0x0C] = ("ASID_OWNED", "another guest"),
+        [0x0D] = ("INVALID_ASID", "out of range"),
+        [0x0E] = ("WBINVD_REQUIRED", "caches"),
+        [0x0F] = ("DFFLUSH_REQUIRED", "data fabric"),
+        [0x10] = ("INVALID_GUEST", "handle"),
+        [0x11] = ("INVALID_COMMAND", "does not know"),
+        [0x12] = ("ACTIVE", "has an ASID"),
+        [0x13] = ("HWSEV_RET_PLATFORM", "hardware failed"),
+        [0x14] = ("HWSEV_RET_UNSAFE", "no longer safe"),
+        [0x15] = ("UNSUPPORTED", "not support"),
+        [0x16] = ("INVALID_PARAM", "parameter"),
+        [0x17] = ("RESOURCE_LIMIT", "resource"),
+        [0x18] = ("SECURE_DATA_INVALID", "stored data"),
+        [0x19] = ("INVALID_PAGE_SIZE", "wrong size"),
+        [0x1A] = ("INVALID_PAGE_STATE", "wrong state"),
+        [0x1B] = ("INVALID_MDATA_ENTRY", "metadata entry"),
+        [0x1C] = ("INVALID_PAGE_OWNER", "another guest"),
+        [0x1D] = ("AEAD_OFLOW", "counter"),
+        [0x1F] = ("EXIT_RING_BUFFER", "ring-buffer"),
+        [0x20] = ("RMP_INIT_REQUIRED", "must be initialised"),
+        [0x21] = ("BAD_SVN", "security version"),
+        [0x22] = ("BAD_VERSION", "version is too low"),
+        [0x23] = ("SHUTDOWN_REQUIRED", "shut down first"),
+        [0x24] = ("UPDATE_FAILED", "update failed"),
+        [0x25] = ("RESTORE_REQUIRED", "restored"),
+        [0x26] = ("RMP_INITIALIZATION_FAILED", "could not be initialised"),
+        [0x27] = ("INVALID_KEY", "key"),
+        [0x28] = ("SHUTDOWN_INCOMPLETE", "did not finish"),
+        [0x30] = ("INCORRECT_BUFFER_LENGTH", "wrong length"),
+        [0x31] = ("EXPAND_BUFFER_LENGTH_REQUEST", "larger buffer"),
+        [0x32] = ("SPDM_REQUEST", "message to a device"),
+        [0x33] = ("SPDM_ERROR", "exchange with a device"),
+        [0x35] = ("ERR_IN_DEV_CONN", "connection to a device"),
+        [0x36] = ("INVALID_DEV_CTX", "device context"),
+        [0x37] = ("INVALID_TDI_CTX", "device-interface context"),
+        [0x38] = ("INVALID_TDI", "device interface"),
+        [0x39] = ("RECLAIM_REQUIRED", "reclaimed"),
+        [0x3A] = ("IN_USE", "in use"),
+        [0x3B] = ("INVALID_DEV_STATE", "device's state"),
+        [0x3C] = ("INVALID_TDI_STATE", "device interface's state"),
+        [0x3D] = ("DEV_CERT_CHANGED", "certificate changed"),
+        [0x3E] = ("RESYNC_REQ", "synchronised"),
+        [0x3F] = ("RESPONSE_TOO_LARGE", "answer"),
+
+        // A status that no specification has: the next firmware's.
+        [0x7F] = ("unknown status", "newer than this program"),
     };
 
     /// <summary>Every error number that a call is made to fail with.</summary>
     public static IEnumerable<string> ErrorNumbers => ["EINVAL", "EIO", "EBUSY", "ENOMEM", "ENOTTY"];
 
-    /// <summary>Every status that the firmware of a guest's launch can answer.</summary>
-    public static IEnumerable<uint> FirmwareStatuses => FirmwareNames.Keys;
+    /// <summary>Every status that the firmware has, and one that it has not.</summary>
+    public static IEnumerable<uint> FirmwareStatuses => FirmwareStatus.Keys;
 
     /// <summary>Whether the call goes to the firmware, so that it has a status to answer.</summary>
     /// <param name="call">The call, by its name in the log.</param>
@@ -78,7 +100,7 @@ internal static class RefusalRule
     /// <param name="failure">What failed.</param>
     public static int ExitCodeFor(SevFailure failure) => failure switch
     {
-        { Firmware: null } => Errnos[failure.Errno].ExitCode,
+        { Firmware: null or NotCalled } => Errnos[failure.Errno].ExitCode,
 
         // POLICY_FAILURE: the owner's policy, whatever the command.
         { Firmware: 0x07 } => ExitCode.BadInput,
@@ -101,7 +123,16 @@ internal static class RefusalRule
             ['S', 'E', 'V', '_', ..] => "KVM_" + failure.Call,
             _ => failure.Call,
         };
-        string firmware = failure.Firmware is uint status ? $", firmware {FirmwareNames[status]} (0x{status:X2}). " : string.Empty;
+        string firmware = failure.Firmware switch
+        {
+            null => string.Empty,
+            NotCalled => ", firmware NO_FW_CALL (-1). ",
+            uint status => $", firmware {FirmwareStatus[status].Name} (0x{status:X2}). ",
+        };
         return $"{call} failed: {failure.Errno} ({Errnos[failure.Errno].Number}){firmware}";
     }
+
+    /// <summary>Words that the first line must have for its reader to know what the firmware means.</summary>
+    /// <param name="status">The firmware's status.</param>
+    public static string MeaningOf(uint status) => status == NotCalled ? "was not called" : FirmwareStatus[status].Meaning;
 }

@@ -1,13 +1,12 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev.Tests.Firmware;
 
 namespace KvmSevVmm.Cli.Tests.Commands;
 
 /// <summary>
-/// Every call of every launch, refused in turn on a simulated SEV host. Each test is one launch and one error number, or one command and
-/// every status of the firmware; what a single run did wrong is told run by run.
+/// Every call of every launch, refused in turn on a simulated SEV host: every call with every error number, every command with every status
+/// of the firmware. Each run is a process of its own; what a single one did wrong is told run by run.
 /// </summary>
 public sealed class SevFailureTests : IDisposable
 {
@@ -23,6 +22,8 @@ public sealed class SevFailureTests : IDisposable
     private readonly TempDirectory _folder = new();
 
     public static TheoryData<SevLaunchCase> Launches => [.. SevLaunchCase.All];
+
+    public static TheoryData<SevLaunchCase> SnpLaunches => [.. SevLaunchCase.Snp];
 
     public static TheoryData<SevLaunchCase, string> LaunchesAndErrors =>
         [.. SevLaunchCase.All.SelectMany(static launch => RefusalRule.ErrorNumbers.Select(errno => (launch, errno)))];
@@ -46,20 +47,53 @@ public sealed class SevFailureTests : IDisposable
     [MemberData(nameof(Launches))]
     public async Task EachCommand_RefusedByTheFirmware_IsNamedAndLeavesNothingBehind(SevLaunchCase launch)
     {
-        // Each command once a launch; every status with every command, the launches taking turns.
-        SevFailure[] calls = await CallsOfAsync(launch);
-        string[] commands = [.. calls.Select(static call => call.Call).Where(RefusalRule.ReachesFirmware).Distinct()];
-        int turn = SevLaunchCase.All.ToList().IndexOf(launch);
+        string[] commands = await CommandsOfAsync(launch);
 
         await CheckAsync(
-            launch,
-            [
-                .. commands
-                    .SelectMany(static (command, index) => RefusalRule.FirmwareStatuses.Select(status => (command, index, status)))
-                    .Where(run => (run.index + run.status) % SevLaunchCase.All.Count == turn)
-                    .Where(static run => !IsAnswerToALengthQuery(run.command, run.status))
-                    .Select(static run => new SevFailure(run.command, 1, "EIO", run.status)),
-            ]);
+            launch, [.. commands.SelectMany(static command => RefusalRule.FirmwareStatuses.Select(status => Refuse(command, status)))]);
+    }
+
+    /// <summary>After a command that took too long the kernel asks the firmware no more, and says so of each.</summary>
+    [Theory]
+    [MemberData(nameof(Launches))]
+    public async Task EachCommand_ThatNeverReachesTheFirmware_IsNamedAndLeavesNothingBehind(SevLaunchCase launch)
+    {
+        string[] commands = await CommandsOfAsync(launch);
+
+        await CheckAsync(launch, [.. commands.Select(static command => new SevFailure(command, 1, "EBUSY", RefusalRule.NotCalled))]);
+    }
+
+    /// <summary>EIO alone is the kernel's answer to a signal that was pending too: the call is made again.</summary>
+    [Theory]
+    [MemberData(nameof(SnpLaunches))]
+    public async Task PagesThatASignalInterrupts_AreAddedAllTheSame(SevLaunchCase launch)
+    {
+        string[] options = OptionsOf(launch);
+        SevHostRun whole = await _host.RunAsync(launch.Host, launch.Sev, options);
+        SevFailure[] calls = [.. (await CallsOfAsync(launch)).Select(static call => call with { Errno = "EIO" }).Where(MayBeASignal)];
+
+        Assert.InRange(calls.Length, 6, 30);
+        await Parallel.ForEachAsync(calls, InPairs, async (call, _) =>
+        {
+            SevHostRun run = await _host.RunAsync($"{launch.Host} --fail {call}", launch.Sev, options);
+
+            Assert.Equal((ExitCode.Success, 1), (run.ExitCode, run.Injected));
+            Assert.Empty(run.Violations);
+            Assert.Equal(whole.OfVm("launch_digest"), run.OfVm("launch_digest"));
+            Assert.Equal(whole.Result.GetProperty("launchDigest").GetString(), run.Result.GetProperty("launchDigest").GetString());
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(SnpLaunches))]
+    public async Task PagesThatTheKernelNeverAdds_EndTheLaunch(SevLaunchCase launch)
+    {
+        var always = new SevFailure("SEV_SNP_LAUNCH_UPDATE", 0, "EIO");
+
+        SevHostRun run = await _host.RunAsync($"{launch.Host} --fail {always}", launch.Sev, OptionsOf(launch));
+
+        // The first call and 16 more.
+        Assert.Empty(Problems(always, run, refusals: 17));
     }
 
     [Fact]
@@ -105,7 +139,9 @@ public sealed class SevFailureTests : IDisposable
     private Task<SevFailure[]> CallsOfAsync(SevLaunchCase launch) => Calls.GetOrAdd(launch, async key =>
     {
         SevHostRun run = await _host.RunAsync(key.Host, key.Sev, OptionsOf(key));
+        Assert.Equal(ExitCode.Success, run.ExitCode);
         Assert.Empty(run.Violations);
+        Assert.Empty(run.Leaks);
         var counts = new Dictionary<string, int>();
         List<SevFailure> calls = [];
         foreach (string call in run.Calls.Where(IsRefusable))
@@ -118,6 +154,15 @@ public sealed class SevFailureTests : IDisposable
         return [.. calls];
     });
 
+    /// <summary>Its commands to the firmware: the platform's status, and what makes a guest of the VM, launches and finishes it.</summary>
+    private async Task<string[]> CommandsOfAsync(SevLaunchCase launch)
+    {
+        SevFailure[] calls = await CallsOfAsync(launch);
+        string[] commands = [.. calls.Select(static call => call.Call).Where(RefusalRule.ReachesFirmware).Distinct()];
+        Assert.InRange(commands.Length, 5, 7);
+        return commands;
+    }
+
     private async Task CheckAsync(SevLaunchCase launch, SevFailure[] failures)
     {
         Assert.NotEmpty(failures);
@@ -125,11 +170,11 @@ public sealed class SevFailureTests : IDisposable
         var wrong = new ConcurrentQueue<string>();
         await Parallel.ForEachAsync(
             failures,
-            new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken },
+            InPairs,
             async (failure, _) =>
             {
                 SevHostRun run = await _host.RunAsync($"{launch.Host} --fail {failure}", launch.Sev, options);
-                foreach (string problem in Problems(failure, run))
+                foreach (string problem in Problems(failure, run, refusals: 1))
                 {
                     wrong.Enqueue($"--fail {failure}: {problem}");
                 }
@@ -139,34 +184,34 @@ public sealed class SevFailureTests : IDisposable
         Assert.True(wrong.IsEmpty, string.Join('\n', wrong.Order(StringComparer.Ordinal)));
     }
 
-    /// <summary>The kernel's answer to a pending signal too: such a call is repeated, which FirmwareLaunchTests shows.</summary>
+    private static ParallelOptions InPairs =>
+        new() { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken };
+
+    /// <summary>A command that the firmware refuses the first time; INVALID_LEN is what it answers when its measurement's length is asked.</summary>
+    private static SevFailure Refuse(string command, uint status) =>
+        new(command, command == "SEV_LAUNCH_MEASURE" && status == 0x04 ? 2 : 1, "EIO", status);
+
+    /// <summary>The kernel's answer to a pending signal too.</summary>
     private static bool MayBeASignal(SevFailure failure) => failure is { Call: "SEV_SNP_LAUNCH_UPDATE", Errno: "EIO", Firmware: null };
 
     private string[] OptionsOf(SevLaunchCase launch)
     {
         if (!launch.HasFirmware)
         {
-            return ["--cpus", "2"];
+            return ["--launch-only", "--cpus", "2"];
         }
 
         string firmware = _folder.File("OVMF.fd");
         File.WriteAllBytes(firmware, OvmfBuilder.Complete().ToBytes());
-        return ["--cpus", "2", "--firmware", firmware, "--cmdline", "console=ttyS0"];
+        return ["--launch-only", "--cpus", "2", "--firmware", firmware, "--cmdline", "console=ttyS0"];
     }
 
     private static bool IsRefusable(string call) =>
         Array.Exists(Refusable, prefix => call.StartsWith(prefix, StringComparison.Ordinal));
 
-    private static bool IsAnswerToALengthQuery(string command, uint status) => command == "SEV_LAUNCH_MEASURE" && status == 0x04;
-
-    private static IEnumerable<string> Problems(SevFailure failure, SevHostRun run)
+    private static IEnumerable<string> Problems(SevFailure failure, SevHostRun run, int refusals)
     {
-        string[] lines = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        int at = Array.FindIndex(
-            lines,
-            line => line.StartsWith("kvmsev: ", StringComparison.Ordinal)
-                && line.Contains(RefusalRule.LineFor(failure), StringComparison.Ordinal));
-        if (run.Injected != 1)
+        if (run.Injected != refusals)
         {
             yield return $"{run.Injected} calls were refused";
         }
@@ -176,23 +221,33 @@ public sealed class SevFailureTests : IDisposable
             yield return $"exit code {run.ExitCode}, not {RefusalRule.ExitCodeFor(failure)}";
         }
 
-        if (at < 0)
+        // What failed and what it means, then cause and cure; nothing else.
+        string[] lines = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (lines is not [string first, string hint]
+            || !first.StartsWith("kvmsev: ", StringComparison.Ordinal) || !hint.StartsWith("  hint: ", StringComparison.Ordinal))
         {
-            yield return $"no line with '{RefusalRule.LineFor(failure)}' in: {run.Error}";
+            yield return $"this is not one line and its hint: {run.Error}";
+            yield break;
         }
-        else if (failure.Firmware is uint status
-            && !lines[at].EndsWith(SevFirmwareStatusText.Meaning((SevFirmwareStatus)status).TrimEnd('.'), StringComparison.Ordinal))
+
+        if (!first.Contains(RefusalRule.LineFor(failure), StringComparison.Ordinal))
         {
-            yield return $"the meaning of the firmware's status is missing: {lines[at]}";
+            yield return $"'{RefusalRule.LineFor(failure)}' is not in: {first}";
         }
-        else if (at != lines.Length - 2 || !lines[^1].StartsWith("  hint: ", StringComparison.Ordinal))
+
+        if (failure.Firmware is uint status && !first.Contains(RefusalRule.MeaningOf(status), StringComparison.OrdinalIgnoreCase))
         {
-            yield return $"the last line is no cause and cure: {run.Error}";
+            yield return $"the meaning of the firmware's status is missing: {first}";
         }
 
         foreach (string violation in run.Violations)
         {
             yield return $"violation: {violation}";
+        }
+
+        foreach (string leak in run.Leaks)
+        {
+            yield return $"leak: {leak}";
         }
 
         if (run.Count("KVM_MEMORY_ENCRYPT_REG_REGION") != run.Count("KVM_MEMORY_ENCRYPT_UNREG_REGION"))

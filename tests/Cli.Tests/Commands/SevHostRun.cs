@@ -21,6 +21,14 @@ internal sealed record SevHostRun(int ExitCode, string Error, JsonElement[] Log,
             .Select(static entry => entry.GetProperty("text").GetString()!),
     ];
 
+    /// <summary>What was still pinned in the host's memory when the command ended.</summary>
+    public string[] Leaks =>
+    [
+        .. Summary.GetProperty("all").EnumerateArray()
+            .Where(static entry => entry.GetProperty("code").GetString() == "leaked-registration")
+            .Select(static entry => entry.GetProperty("text").GetString()!),
+    ];
+
     /// <summary>The names of all calls, in their order.</summary>
     public IEnumerable<string> Calls => Log.SkipLast(1).Select(static line => line.GetProperty("call").GetString()!);
 

@@ -66,7 +66,9 @@ public sealed class ErrorHintsTests
     public void Find_FirmwareStatusWithoutARow_DoesNotBorrowTheErrnosAdvice()
     {
         Assert.NotNull(ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO));
-        Assert.Null(ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO, (SevFirmwareStatus)0x77));
+        Assert.Equal(SevFirmwareHints.UnknownStatus, ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO, (SevFirmwareStatus)0x77));
+        Assert.Equal(SevFirmwareHints.UnknownStatus, ErrorHints.Find("SNP_COMMIT", Errno.EIO, (SevFirmwareStatus)0x77));
+        Assert.Null(ErrorHints.Find("KVM_RUN", Errno.ERANGE, (SevFirmwareStatus)0x77));
     }
 
     [Fact]

@@ -33,7 +33,8 @@ public sealed class SevCommandExceptionTests
     [InlineData(
         SevCommandId.LaunchUpdateData, Eio, 0x77u,
         "KVM_SEV_LAUNCH_UPDATE_DATA failed: EIO (5), firmware unknown status (0x77). "
-        + "This firmware is newer than this program's table.")]
+        + "This firmware is newer than this program's table. Look it up in AMD's specifications (55766 for SEV, 56860 for SEV-SNP), "
+        + "read what ccp wrote to dmesg, and update kvmsev.")]
     [InlineData(
         SevCommandId.SnpLaunchUpdate, Eio, 0u,
         "KVM_SEV_SNP_LAUNCH_UPDATE failed: EIO (5). The kernel stopped early: a signal, a page that is in place already, "
@@ -53,6 +54,7 @@ public sealed class SevCommandExceptionTests
     [InlineData(
         SevCommandId.LaunchMeasure, 9, 0xFFFFFFFFu,
         "KVM_SEV_LAUNCH_MEASURE failed: EBADF (9), firmware NO_FW_CALL (-1). "
+        + "The firmware was not called: the kernel refused the command before. "
         + "The launch must begin first, with an open descriptor of /dev/sev.")]
     [InlineData(
         SevCommandId.LaunchMeasure, 95, 0xFFFFFFFFu,
