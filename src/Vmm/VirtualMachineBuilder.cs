@@ -120,7 +120,7 @@ public static class VirtualMachineBuilder
 
         // The launch seals what has been loaded and set above; nothing may write to the guest from here on. It may wait for the owner.
         SnpLaunchResult? snpLaunch = sev is { IsSnp: true }
-            ? sev.RunSnp(memory, firmware!, CreateCpuid(config, vm, supported, features, sev, 0), registers)
+            ? sev.RunSnp(memory, firmware!, CreateCpuid(config, vm, supported, features, sev, 0), registers, io.Launch)
             : null;
         SevLaunchResult? launch = sev is { IsSnp: false } ? sev.Run(memory, image, registers, signature, io.Launch) : null;
         var mapGpaRange = new MapGpaRangeHandler(

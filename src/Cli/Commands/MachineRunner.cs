@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Values;
+using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Control;
 using KvmSevVmm.Vmm.Sev;
@@ -21,6 +22,7 @@ internal sealed class MachineRunner : IMachineRunner
             using ControlledMachine control = new(stop)
             {
                 Mode = config.Sev.Mode,
+                IsSnp = config.Sev.Mode != SevMode.None && config.Sev.Kind == SevGuestKind.SevSnp,
                 WaitsForOwner = config.WaitsForOwner,
                 Patience = config.Timeout,
                 Announce = launch => AnnounceWaiting(launch, config.ApiSocketPath),
@@ -44,7 +46,7 @@ internal sealed class MachineRunner : IMachineRunner
         {
             DebugConsole = outputs.DebugConsole,
             Stop = stop,
-            Launch = new LaunchWatcher(outputs.TakeBundle, control),
+            Launch = new LaunchWatcher(outputs.TakeBundle, control) { TakeSnpBundle = outputs.TakeSnpBundle },
         };
         try
         {

@@ -133,6 +133,9 @@ internal static class RunCommand
                 TakeBundle = files.LaunchBundle is OutputFile file
                     ? bundle => file.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))
                     : null,
+                TakeSnpBundle = files.LaunchBundle is OutputFile snpFile
+                    ? bundle => snpFile.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))
+                    : null,
                 EnterRawTerminal = isTerminal && config.WaitsForOwner ? context.EnterRawTerminal : null,
             };
             return runner.Run(config, outputs);

@@ -278,11 +278,6 @@ internal sealed class RunOptions : DeviceOptions
                 "--wait-for-owner: a SEV-SNP guest takes no launch secret", "its owner asks it for its report while it runs");
         }
 
-        if (LaunchBundle is not null && SevValue.Parse(Sev).Kind == SevGuestKind.SevSnp)
-        {
-            throw new UsageException("--launch-bundle: this version writes none for a SEV-SNP guest", "--result has its launch digest");
-        }
-
         if (SecretPage && Firmware is not null)
         {
             throw new UsageException("--secret-page: the initial RAM disk is the firmware's to load", "firmware has a place of its own");

@@ -32,6 +32,9 @@ internal sealed record RunOutputs(
     /// <summary>Takes the launch bundle as soon as the launch is measured; null when none was asked for.</summary>
     internal Action<LaunchBundle>? TakeBundle { get; init; }
 
+    /// <summary>The same of a SEV-SNP guest, as soon as it is launched.</summary>
+    internal Action<SnpLaunchBundle>? TakeSnpBundle { get; init; }
+
     /// <summary>
     /// Sends the keys of the terminal to the guest, when it runs; null where they go there already. A launch that waits for its owner
     /// leaves them alone, so that Ctrl-C ends it.

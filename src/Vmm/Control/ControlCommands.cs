@@ -94,6 +94,12 @@ internal sealed class ControlCommands
 
     private void WriteSev(Utf8JsonWriter json)
     {
+        if (_machine.IsSnp)
+        {
+            WriteSnp(json);
+            return;
+        }
+
         MeasuredLaunch? launch = _machine.Launch;
         json.WriteStartObject();
         json.WriteBoolean("enabled"u8, _machine.Mode != SevMode.None);
@@ -108,8 +114,35 @@ internal sealed class ControlCommands
         json.WriteEndObject();
     }
 
+    private void WriteSnp(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteBoolean("enabled"u8, true);
+        json.WriteNumber("api-major"u8, _machine.SnpLaunch?.Firmware.ApiMajor ?? 0);
+        json.WriteNumber("api-minor"u8, _machine.SnpLaunch?.Firmware.ApiMinor ?? 0);
+        json.WriteNumber("build-id"u8, _machine.SnpLaunch?.Firmware.Build ?? 0);
+        json.WriteString("state"u8, _machine.SnpLaunch is null ? "uninit" : "running");
+        json.WriteString("sev-type"u8, "sev-snp");
+        json.WriteNumber("snp-policy"u8, _machine.SnpLaunch?.Launch.Policy.Value ?? 0);
+        json.WriteBoolean("x-kvmsev-simulated"u8, _machine.Mode == SevMode.Simulated);
+        if (_machine.SnpLaunch is { } launched)
+        {
+            // QEMU does not tell it; the firmware tells it to the guest alone.
+            json.WriteString("x-kvmsev-launch-digest"u8, Convert.ToHexStringLower(launched.Launch.Digest.Span));
+        }
+
+        json.WriteEndObject();
+    }
+
     private void WriteMeasurement(Utf8JsonWriter json)
     {
+        if (_machine.IsSnp)
+        {
+            throw new QmpException(
+                "SEV launch measurement is not available: the firmware gives the host none of a SEV-SNP guest; query-sev has the launch "
+                + "digest that was computed here (x-kvmsev-launch-digest)");
+        }
+
         MeasuredLaunch launch = _machine.Launch ?? throw new QmpException(
             _machine.Mode == SevMode.None ? "SEV is not enabled" : "SEV launch measurement is not available yet");
         json.WriteStartObject();

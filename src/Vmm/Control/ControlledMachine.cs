@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -28,6 +29,9 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
 
     /// <summary>What protects the guest's memory.</summary>
     public SevMode Mode { get; init; }
+
+    /// <summary>Whether it is a SEV-SNP guest, simulated or not.</summary>
+    public bool IsSnp { get; init; }
 
     /// <summary>Whether the launch waits for its owner.</summary>
     public bool WaitsForOwner { get; init; }
@@ -70,6 +74,26 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         }
     }
 
+    /// <summary>The launch of a SEV-SNP guest and the firmware's version, once it is finished; else null.</summary>
+    public (SnpLaunchResult Launch, SevFirmwareVersion Firmware)? SnpLaunch
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return field;
+            }
+        }
+
+        private set
+        {
+            lock (_lock)
+            {
+                field = value;
+            }
+        }
+    }
+
     /// <summary>Whether the launch takes secrets now.</summary>
     public bool IsWaiting
     {
@@ -108,6 +132,9 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public void Learn(SnpLaunchResult launch, SevFirmwareVersion firmware) => SnpLaunch = (launch, firmware);
+
     /// <summary>Puts a secret into the guest, which waits for it.</summary>
     /// <param name="packet">The owner's packet.</param>
     /// <param name="target">First guest address, or null for the place that the guest has for it.</param>
@@ -141,6 +168,11 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     {
         lock (_lock)
         {
+            if (IsSnp)
+            {
+                throw new QmpException("SEV: a SEV-SNP guest takes no launch secret; its owner asks it for its report while it runs");
+            }
+
             if (!_isWaiting)
             {
                 throw _launch is null && WaitsForOwner

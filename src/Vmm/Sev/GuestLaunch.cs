@@ -2,6 +2,7 @@ using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
+using KvmSevVmm.Sev.Firmware;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Boot;
@@ -131,13 +132,36 @@ internal sealed class GuestLaunch
     /// <param name="firmware">What is loaded in it.</param>
     /// <param name="cpuid">The first vCPU's CPUID.</param>
     /// <param name="registers">What the vCPUs start with, in their order.</param>
+    /// <param name="watcher">Who is told of it.</param>
     internal SnpLaunchResult RunSnp(
-        GuestMemory memory, GuestFirmware firmware, ReadOnlySpan<KvmCpuidEntry2> cpuid, IReadOnlyList<InitialRegisters> registers)
+        GuestMemory memory,
+        GuestFirmware firmware,
+        ReadOnlySpan<KvmCpuidEntry2> cpuid,
+        IReadOnlyList<InitialRegisters> registers,
+        LaunchWatcher watcher)
     {
         ISnpCommands commands = _snpCommands ?? throw new InvalidOperationException("The launch comes after Initialize.");
         _saveAreas = SaveAreas.Create(registers, SevInitInterface.Init2, VmsaProfiles.SnpActive);
-        return new SnpLaunch(commands, _snpInput!, _log).Run(memory, firmware, cpuid, _saveAreas);
+        SnpLaunch launch = new(commands, _snpInput!, _log) { HashesPieces = watcher.TakeSnpBundle is not null };
+        SnpLaunchResult result = launch.Run(memory, firmware, cpuid, _saveAreas);
+        watcher.TakeSnpBundle?.Invoke(CreateBundle(result, firmware, cpuid));
+        watcher.Owner?.Learn(result, _platform.Firmware);
+        return result;
     }
+
+    private SnpLaunchBundle CreateBundle(SnpLaunchResult result, GuestFirmware firmware, ReadOnlySpan<KvmCpuidEntry2> cpuid) => new()
+    {
+        Mode = _mode,
+        IsSimulated = _backend.IsSimulated,
+        Firmware = _platform.Firmware,
+        CpuSignature = CpuidPolicy.GetSignature(cpuid),
+        SevFeatures = VmsaProfiles.SnpActive,
+        Launch = result,
+        Finish = _snpInput!.Finish,
+        SaveAreas = _saveAreas,
+        Hashes = firmware.Hashes,
+        HashTableGpa = firmware.Hashes is null ? 0 : SevHashTable.GetGpa(firmware.Image),
+    };
 
     private LaunchBundle CreateBundle(
         MeasuredLaunch measured, GuestLayout layout, LoadedImage image, int vcpuCount, uint cpuSignature) => new()

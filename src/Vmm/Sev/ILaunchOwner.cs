@@ -1,3 +1,5 @@
+using KvmSevVmm.Sev;
+
 namespace KvmSevVmm.Vmm.Sev;
 
 /// <summary>The owner of a guest, who is shown the measurement before the guest runs and may then send secrets.</summary>
@@ -9,4 +11,12 @@ public interface ILaunchOwner
     /// </summary>
     /// <param name="launch">What was measured; takes the owner's secrets until this returns.</param>
     void Approve(MeasuredLaunch launch);
+
+    /// <summary>
+    /// Learns of the launch of a SEV-SNP guest, which takes no secrets and waits for nobody: its owner asks it for its report while it
+    /// runs.
+    /// </summary>
+    /// <param name="launch">What was launched.</param>
+    /// <param name="firmware">The version of the platform's firmware.</param>
+    void Learn(SnpLaunchResult launch, SevFirmwareVersion firmware);
 }

@@ -5,11 +5,16 @@ using KvmSevVmm.Sev.Commands;
 
 namespace KvmSevVmm.Vmm.Sev;
 
-/// <summary>Writes a <see cref="LaunchBundle"/> as JSON.</summary>
+/// <summary>Writes a <see cref="LaunchBundle"/> or a <see cref="SnpLaunchBundle"/> as JSON.</summary>
 public static class LaunchBundleWriter
 {
     /// <summary>The schema's name and version.</summary>
     public const string Schema = "kvmsev.launch-bundle/1";
+
+    /// <summary>The save areas are those that QEMU's guests have, by <c>measure --vmm</c>'s name.</summary>
+    private const string QemusSaveAreas = "qemu";
+
+    private const int HostDataSize = 32;
 
     /// <summary>Writes one document and a line end.</summary>
     /// <param name="bundle">The launch.</param>
@@ -20,6 +25,65 @@ public static class LaunchBundleWriter
         output.Write(JsonSerializer.SerializeToUtf8Bytes(Describe(bundle), LaunchBundleJsonContext.Readable.LaunchBundleDocument));
         output.Write("\n"u8);
     }
+
+    /// <summary>Writes one document and a line end.</summary>
+    /// <param name="bundle">The launch of a SEV-SNP guest.</param>
+    /// <param name="output">Takes UTF-8 text.</param>
+    /// <exception cref="IOException"><paramref name="output"/> failed.</exception>
+    public static void Write(SnpLaunchBundle bundle, Stream output)
+    {
+        output.Write(JsonSerializer.SerializeToUtf8Bytes(Describe(bundle), LaunchBundleJsonContext.Readable.SnpLaunchBundleDocument));
+        output.Write("\n"u8);
+    }
+
+    private static SnpLaunchBundleDocument Describe(SnpLaunchBundle bundle) => new(
+        Schema,
+        SevModeWords.WordFor(bundle.Mode),
+        bundle.IsSimulated,
+        "sev-snp",
+        bundle.Launch.Policy.ToString(),
+        new LaunchBundleDocument.FirmwarePart(bundle.Firmware.ApiMajor, bundle.Firmware.ApiMinor, bundle.Firmware.Build),
+        bundle.SaveAreas.Count,
+        QemusSaveAreas,
+        Hex(bundle.CpuSignature),
+        "0x" + bundle.SevFeatures.ToString("x", CultureInfo.InvariantCulture),
+        [
+            .. bundle.Launch.Launched.Select(static pages => new SnpLaunchBundleDocument.PagesPart(
+                pages.Piece.Name,
+                pages.Piece.Range.Start.ToString(),
+                pages.Piece.Range.Length,
+                WordFor(pages.Piece.Type),
+                pages.Sha384.IsEmpty ? null : Convert.ToHexStringLower(pages.Sha384.Span),
+                Convert.ToHexStringLower(pages.DigestAfter.Span))),
+        ],
+        bundle.Hashes is { } hashes
+            ? new SnpLaunchBundleDocument.KernelPart(
+                "0x" + bundle.HashTableGpa.ToString("x", CultureInfo.InvariantCulture),
+                Convert.ToHexStringLower(hashes.KernelHash),
+                Convert.ToHexStringLower(hashes.InitrdHash),
+                Convert.ToHexStringLower(hashes.CommandLineHash))
+            : null,
+        [.. bundle.SaveAreas.Select(Convert.ToBase64String)],
+        bundle.Finish.IdBlock.IsEmpty
+            ? null
+            : new SnpLaunchBundleDocument.IdBlockPart(
+                Convert.ToBase64String(bundle.Finish.IdBlock.Span),
+                Convert.ToBase64String(bundle.Finish.IdAuthentication.Span),
+                bundle.Finish.HasAuthorKey),
+        bundle.Finish.IsVcekDisabled,
+        Convert.ToHexStringLower(bundle.Finish.HostData.IsEmpty ? new byte[HostDataSize] : bundle.Finish.HostData.Span),
+        Convert.ToHexStringLower(bundle.Launch.Digest.Span));
+
+    /// <summary>As <see cref="SnpLaunchPageType"/> calls them, and AMD's specification.</summary>
+    private static string WordFor(SnpLaunchPageType type) => type switch
+    {
+        SnpLaunchPageType.Normal => "normal",
+        SnpLaunchPageType.Zero => "zero",
+        SnpLaunchPageType.Unmeasured => "unmeasured",
+        SnpLaunchPageType.Secrets => "secrets",
+        SnpLaunchPageType.Cpuid => "cpuid",
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "There is no such type."),
+    };
 
     private static LaunchBundleDocument Describe(LaunchBundle bundle) => new(
         Schema,

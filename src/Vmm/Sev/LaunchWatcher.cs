@@ -5,6 +5,9 @@ namespace KvmSevVmm.Vmm.Sev;
 /// <param name="Owner">Who decides about the measurement, or null to let the guest run whatever it is.</param>
 public sealed record LaunchWatcher(Action<LaunchBundle>? TakeBundle, ILaunchOwner? Owner)
 {
+    /// <summary>Takes everything that a verifier of a SEV-SNP launch needs, or null; called when it is finished.</summary>
+    public Action<SnpLaunchBundle>? TakeSnpBundle { get; init; }
+
     /// <summary>Nobody.</summary>
     public static LaunchWatcher None { get; } = new(null, null);
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
@@ -31,6 +32,9 @@ public sealed class SnpLaunch
         _log = log;
     }
 
+    /// <summary>Whether to hash each piece beside the pages; it costs as much again.</summary>
+    public bool HashesPieces { get; init; }
+
     /// <summary>Launches the guest.</summary>
     /// <param name="memory">The guest's RAM, with the firmware loaded.</param>
     /// <param name="firmware">The firmware.</param>
@@ -44,6 +48,7 @@ public sealed class SnpLaunch
     {
         IReadOnlyList<SnpLaunchPiece> pieces = SnpLaunchPlan.Create(firmware, memory);
         SnpLaunchDigest digest = new();
+        List<SnpLaunchedPiece> launched = [];
         _commands.LaunchStart(_input.Start);
         foreach (SnpLaunchPiece piece in pieces)
         {
@@ -54,6 +59,11 @@ public sealed class SnpLaunch
 
             // Before the pages are gone, and each in its turn: the digest depends on the order.
             Measure(digest, memory, piece);
+            if (HashesPieces)
+            {
+                launched.Add(new SnpLaunchedPiece(piece, Hash(memory, piece), digest.Digest.ToArray()));
+            }
+
             _commands.SetPrivate(piece.Range.Start.Value, piece.Range.Length, isPrivate: true);
             Add(memory, piece);
             _log.Debug("Launched {Piece}, {Bytes} bytes at {Gpa} as {Type}", piece.Name, piece.Range.Length, piece.Range.Start, piece.Type);
@@ -65,7 +75,10 @@ public sealed class SnpLaunch
         }
 
         SnpLaunchResult result = new(
-            _input.Start.Policy, digest.Digest.ToArray(), saveAreas.Count > 0, pieces, _input.Finish.HostData);
+            _input.Start.Policy, digest.Digest.ToArray(), saveAreas.Count > 0, pieces, _input.Finish.HostData)
+        {
+            Launched = launched,
+        };
         TellDigest(result);
         _commands.LaunchFinish(_input.Finish);
         return result;
@@ -81,6 +94,10 @@ public sealed class SnpLaunch
 
         digest.UpdateWithoutContents((MeasuredPageType)piece.Type, piece.Range.Start.Value, piece.Range.Length, piece.Name);
     }
+
+    private static byte[] Hash(GuestMemory memory, SnpLaunchPiece piece) => piece.Type == SnpLaunchPageType.Normal
+        ? SHA384.HashData(memory.GetSpan(piece.Range.Start, checked((int)piece.Range.Length)))
+        : [];
 
     /// <summary>Adds a piece; a CPUID page that the firmware corrects is offered once more as corrected.</summary>
     private void Add(GuestMemory memory, SnpLaunchPiece piece)

@@ -13,6 +13,9 @@ namespace KvmSevVmm.Vmm.Sev;
 public sealed record SnpLaunchResult(
     SnpPolicy Policy, ReadOnlyMemory<byte> Digest, bool IsDigestWhole, IReadOnlyList<SnpLaunchPiece> Pieces, ReadOnlyMemory<byte> HostData)
 {
+    /// <summary>The pieces with their hashes, in order; none where nobody asked for them.</summary>
+    public IReadOnlyList<SnpLaunchedPiece> Launched { get; init; } = [];
+
     /// <summary>Bytes that were launched, without save areas.</summary>
     public ulong LaunchedBytes => Pieces.Aggregate(0UL, static (sum, piece) => sum + piece.Range.Length);
 }

@@ -187,7 +187,7 @@ public sealed class SevFailureTests : IDisposable
     private static ParallelOptions InPairs =>
         new() { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken };
 
-    /// <summary>A command that the firmware refuses the first time; INVALID_LEN is what it answers when its measurement's length is asked.</summary>
+    /// <summary>A refusal of the first such command; INVALID_LEN is what answers the question for the measurement's length.</summary>
     private static SevFailure Refuse(string command, uint status) =>
         new(command, command == "SEV_LAUNCH_MEASURE" && status == 0x04 ? 2 : 1, "EIO", status);
 

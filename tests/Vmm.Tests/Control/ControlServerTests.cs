@@ -2,7 +2,9 @@ using System.Net.Sockets;
 using System.Text.Json;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Measurement;
+using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Vmm.Control;
+using KvmSevVmm.Vmm.Sev;
 using Mono.Unix.Native;
 using Serilog.Core;
 using Xunit;
@@ -86,6 +88,40 @@ public sealed class ControlServerTests : IDisposable
         Assert.Throws<QmpException>(() => client.Execute("query-sev-launch-measure"));
         Assert.Equal("uninit", client.Execute("query-sev").GetProperty("state").GetString());
         Assert.Equal("SEV: the launch is not measured yet", Assert.Throws<QmpException>(() => client.Execute("cont")).Message);
+    }
+
+    [Fact]
+    public void SnpGuest_HasNoMeasurementAndTakesNoSecret_ButTellsItsDigest()
+    {
+        using ControlledMachine machine = new(_control.Stop) { Mode = SevMode.Simulated, IsSnp = true };
+        string path = Path.Combine(_control.Folder, "snp");
+        using ControlServer server = ControlServer.Start(path, machine, Logger.None);
+        using ControlClient client = ControlClient.Connect(path, ControlFixture.Deadline);
+        JsonElement before = client.Execute("query-sev");
+        byte[] digest = [.. Enumerable.Range(0, 48).Select(static i => (byte)i)];
+
+        machine.Learn(new SnpLaunchResult(SnpPolicy.Default, digest, true, [], default), new SevFirmwareVersion(1, 55, 25));
+        JsonElement after = client.Execute("query-sev");
+
+        Assert.Equal("uninit sev-snp", $"{before.GetProperty("state")} {before.GetProperty("sev-type")}");
+        Assert.False(before.TryGetProperty("x-kvmsev-launch-digest", out _));
+        Assert.Equal(
+            "running sev-snp 196608 1 55 25 True",
+            $"{after.GetProperty("state")} {after.GetProperty("sev-type")} {after.GetProperty("snp-policy")} "
+                + $"{after.GetProperty("api-major")} {after.GetProperty("api-minor")} {after.GetProperty("build-id")} "
+                + $"{after.GetProperty("x-kvmsev-simulated")}");
+        Assert.Equal(Convert.ToHexStringLower(digest), after.GetProperty("x-kvmsev-launch-digest").GetString());
+        Assert.False(after.TryGetProperty("policy", out _) || after.TryGetProperty("handle", out _));
+        string measurement = Assert.Throws<QmpException>(() => client.Execute("query-sev-launch-measure")).Message;
+        Assert.StartsWith("SEV launch measurement is not available: ", measurement, StringComparison.Ordinal);
+        Assert.Contains("x-kvmsev-launch-digest", measurement, StringComparison.Ordinal);
+        TransportPacket packet = LaunchSecret.Package(
+            _control.Session.Keys, _control.Measured.Result.Measurement, Secret, SystemRandomSource.Instance);
+        Assert.StartsWith(
+            "SEV: a SEV-SNP guest takes no launch secret",
+            Assert.Throws<QmpException>(() => Inject(client, packet, target: null)).Message,
+            StringComparison.Ordinal);
+        client.Execute("cont");
     }
 
     [Fact]

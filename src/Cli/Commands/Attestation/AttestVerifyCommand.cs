@@ -16,7 +16,8 @@ internal static class AttestVerifyCommand
         checked; what nobody asked for is NOT CHECKED, and never counts as passed.
         Reports need the certificates of the chip and of AMD (--certs), offline; AMD's
         root keys are known by their fingerprints. A launch measurement or bundle needs
-        your TIK, and the launch digest that 'kvmsev measure' computes.
+        your TIK, and the launch digest that 'kvmsev measure' computes. The bundle of a
+        SEV-SNP launch goes with the guest's report, which must agree with it.
 
         Exit codes: 0 nothing failed, and signature and chain (or measurement and launch
         digest) passed; 1 something failed or is missing; others as for every verb.
@@ -34,9 +35,11 @@ internal static class AttestVerifyCommand
 
     private static int Execute(AttestVerifyOptions options, CliContext context)
     {
-        string path = options.LaunchBundle ?? options.Evidence!;
+        string path = options.Evidence ?? options.LaunchBundle!;
         FactSheet sheet = new FactSheet().Add("evidence", path);
-        (VerificationReport report, string[] core) = Verify(options, path, sheet);
+        (VerificationReport report, string[] core) = options is { Evidence: not null, LaunchBundle: { } bundle }
+            ? VerifyWithBundle(options, path, bundle, sheet)
+            : Verify(options, path, sheet);
         return Conclude(options, context, sheet, report, core);
     }
 
@@ -65,7 +68,24 @@ internal static class AttestVerifyCommand
 
         SnpReportFile file = SnpReportFile.Parse(content, path);
         sheet.Add("kind", "SEV-SNP attestation report").Add("encoding", file.Container);
-        return SnpVerification.Verify(options, file);
+        return SnpVerification.Verify(options, file, bundle: null);
+    }
+
+    // A report and the launch that its guest is said to have had. A bundle of SEV and SEV-ES is evidence itself, by its measurement.
+    private static (VerificationReport Report, string[] Core) VerifyWithBundle(
+        AttestVerifyOptions options, string path, string bundlePath, FactSheet sheet)
+    {
+        byte[] content = InputBlob.ReadContent("--launch-bundle", bundlePath);
+        if (SnpBundleFile.TryParse(content, bundlePath) is not { } bundle)
+        {
+            _ = LaunchBundleFile.Parse(content, bundlePath);
+            throw new UsageException(
+                "EVIDENCE and --launch-bundle contradict each other", "the launch bundle of a SEV or SEV-ES guest is the evidence itself");
+        }
+
+        SnpReportFile file = SnpReportFile.Parse(InputBlob.ReadContent("EVIDENCE", path), path);
+        bundle.Describe(sheet.Add("kind", "SEV-SNP attestation report").Add("encoding", file.Container).AddSection("launch bundle"));
+        return SnpVerification.Verify(options, file, bundle);
     }
 
     private static int Conclude(

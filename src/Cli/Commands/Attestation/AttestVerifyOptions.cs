@@ -12,7 +12,8 @@ internal sealed class AttestVerifyOptions : CommonOptions
     public string? Evidence { get; set; }
 
     /// <summary>The launch bundle, for whoever prefers to name it.</summary>
-    [Option("launch-bundle", MetaValue = "FILE", HelpText = "The evidence is this launch bundle of 'kvmsev run'.")]
+    [Option("launch-bundle", MetaValue = "FILE",
+        HelpText = "The evidence is this launch bundle of 'kvmsev run'. With a report of SEV-SNP: the report must be of this launch.")]
     public string? LaunchBundle { get; set; }
 
     /// <summary>The certificates.</summary>
@@ -147,11 +148,9 @@ internal sealed class AttestVerifyOptions : CommonOptions
     internal override void Validate()
     {
         base.Validate();
-        if ((Evidence is null) == (LaunchBundle is null))
+        if (Evidence is null && LaunchBundle is null)
         {
-            throw new UsageException(
-                Evidence is null ? "there is nothing to verify: name a report, a measurement or a launch bundle"
-                : "EVIDENCE and --launch-bundle contradict each other");
+            throw new UsageException("there is nothing to verify: name a report, a measurement or a launch bundle");
         }
 
         if (Digest is not null && Measurement is not null)

@@ -29,7 +29,12 @@ internal sealed class LaunchBundleFile
         Kind = ReadText(root, "kind");
         if (Kind is not ("sev" or "sev-es"))
         {
-            throw new SevFormatException(input, "kind", $"\"{Kind}\": verify the report of such a guest, not its launch");
+            throw new SevFormatException(
+                input,
+                "kind",
+                Kind != SnpBundleFile.Kind ? $"\"{Kind}\" is neither sev, sev-es nor sev-snp"
+                : $"\"{Kind}\": such a launch has no measurement, the guest's report proves it: "
+                    + "'kvmsev attest verify REPORT --launch-bundle FILE'");
         }
 
         IsSimulated = ReadFlag(root, "simulated");

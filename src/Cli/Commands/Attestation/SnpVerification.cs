@@ -17,8 +17,10 @@ internal static class SnpVerification
     /// <summary>Verifies.</summary>
     /// <param name="options">What the user expects.</param>
     /// <param name="file">The report.</param>
+    /// <param name="bundle">The launch that the guest is said to have had, or null.</param>
     /// <returns>What was found, and the checks without which nothing is proven.</returns>
-    internal static (VerificationReport Report, string[] Core) Verify(AttestVerifyOptions options, SnpReportFile file)
+    internal static (VerificationReport Report, string[] Core) Verify(
+        AttestVerifyOptions options, SnpReportFile file, SnpBundleFile? bundle)
     {
         OptionScope.Refuse("a SEV-SNP report", OptionScope.MeasurementOnly(options));
         OptionScope.Refuse(
@@ -34,6 +36,12 @@ internal static class SnpVerification
             Revocations = certificates.FindList(chain),
         };
         CheckList checks = new();
+        if (bundle is not null)
+        {
+            SnpBundleChecks.Check(checks, bundle, expected, file.Report, options.AllowSimulated);
+            expected = SnpBundleChecks.CompleteFrom(bundle, expected);
+        }
+
         checks.Append(SnpReportVerifier.Verify(file.Report, expected));
         if (file.Azure is { } azure)
         {

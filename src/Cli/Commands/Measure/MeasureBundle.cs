@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using KvmSevVmm.Cli.Commands.Attestation;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Measurement;
@@ -13,7 +14,7 @@ namespace KvmSevVmm.Cli.Commands.Measure;
 /// </summary>
 /// <param name="Path">The file.</param>
 /// <param name="Sev">Mode, C-bit, policy and interface, in the form of <c>--sev</c>.</param>
-/// <param name="MemoryBytes">Guest RAM.</param>
+/// <param name="MemoryBytes">Guest RAM; 0 for SEV-SNP, whose launch does not depend on it.</param>
 /// <param name="VcpuCount">Number of vCPUs.</param>
 /// <param name="CpuSignature">Leaf 1 EAX of the guest's CPUID.</param>
 /// <param name="Firmware">The platform's SEV firmware.</param>
@@ -31,6 +32,9 @@ internal sealed record MeasureBundle(
     byte[] LaunchDigest,
     byte[]? Measurement)
 {
+    /// <summary>The rest of what a SEV-SNP guest's bundle says; null for the others.</summary>
+    internal SnpBundleFile? Snp { get; private init; }
+
     private const string Schema = "kvmsev.launch-bundle/1";
     private const string SecretPage = "secret page";
     private const string HashTable = "hash table";
@@ -61,7 +65,13 @@ internal sealed record MeasureBundle(
     }
 
     /// <summary>What the bundle tells, in words: the guest's owner has to agree with it.</summary>
-    internal string Describe() => string.Create(
+    internal string Describe() => Snp is { } snp
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"the bundle, which the host wrote, tells: sev-snp, vCPUs {VcpuCount}, CPU signature 0x{CpuSignature:x}, SEV_FEATURES "
+            + $"0x{snp.SevFeatures:x}, {VmmValue.WordFor(snp.Profile)}'s registers, "
+            + $"{(snp.HasKernelHashes ? "with" : "without")} kernel hashes, firmware {Firmware}")
+        : string.Create(
         CultureInfo.InvariantCulture,
         $"the bundle, which the host wrote, tells: {MeasureSev.WordFor(Sev.Mode)}, C-bit {Sev.CBitPosition}, {MemoryBytes >> 20} MiB, "
         + $"vCPUs {VcpuCount}, firmware {Firmware}");
@@ -71,6 +81,11 @@ internal sealed record MeasureBundle(
         if (root.ValueKind != JsonValueKind.Object)
         {
             throw new InvalidInputException(path, "JSON", "is not an object");
+        }
+
+        if (SnpBundleFile.IsOne(root))
+        {
+            return FromSnp(path, SnpBundleFile.Parse(root, path));
         }
 
         if (Text(path, root, "schema") != Schema)
@@ -93,7 +108,6 @@ internal sealed record MeasureBundle(
             throw new InvalidInputException(path, "kind or policy", error.Message, error);
         }
 
-        bool isSnp = sev.Mode == LaunchMode.Snp;
         return new MeasureBundle(
             path,
             sev with
@@ -115,9 +129,34 @@ internal sealed record MeasureBundle(
                 (byte)Number(path, firmware, "apiMinor", 0, byte.MaxValue),
                 (byte)Number(path, firmware, "build", 0, byte.MaxValue)),
             HasPiece(path, root, SecretPage),
-            Bytes(path, root, "launchDigest", Convert.FromHexString, isSnp ? SnpLaunchDigest.Size : SevLaunchDigest.Size),
-            isSnp ? null : Bytes(path, root, "measurement", Convert.FromBase64String, LaunchMeasurement.Size));
+            Bytes(path, root, "launchDigest", Convert.FromHexString, SevLaunchDigest.Size),
+            Bytes(path, root, "measurement", Convert.FromBase64String, LaunchMeasurement.Size));
     }
+
+    // A bundle that contradicts itself is damaged; what it says is not worth comparing with.
+    private static MeasureBundle FromSnp(string path, SnpBundleFile bundle) =>
+        bundle.CheckItself().Failures.FirstOrDefault() is { } failure
+            ? throw new InvalidInputException(path, failure.Name, failure.Detail)
+            : new MeasureBundle(
+                path,
+                new MeasureSev(
+                    LaunchMode.Snp,
+                    bundle.IsSimulated,
+                    CBitPosition: null,
+                    Policy: null,
+                    bundle.Policy,
+                    bundle.Profile == VmsaProfile.QemuLegacyInit,
+                    bundle.HasKernelHashes),
+                MemoryBytes: 0,
+                bundle.VcpuCount,
+                bundle.CpuSignature,
+                bundle.Firmware,
+                HasSecretPage: false,
+                bundle.LaunchDigest,
+                Measurement: null)
+            {
+                Snp = bundle,
+            };
 
     private static bool HasPiece(string path, JsonElement root, string name) =>
         Member(path, root, "pieces", JsonValueKind.Array).EnumerateArray().Any(piece => Text(path, piece, "name") == name);

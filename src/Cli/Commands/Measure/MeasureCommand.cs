@@ -68,7 +68,7 @@ internal static class MeasureCommand
         LaunchMeasurement? measurement = plan.Key is { } key && plan.Nonce is { } nonce ? key.Measure(digest, nonce) : null;
         (IdBlock Block, IdAuthentication Authentication)? idBlock = plan.IdBlock?.Sign(digest, plan.SnpPolicy);
         List<MeasureDocument.ExpectationPart> expectations =
-            [.. plan.Expectations.Select(one => Compare(one, digest, plan, options, context))];
+            [.. plan.Comparisons, .. plan.Expectations.Select(one => Compare(one, digest, plan, options, context))];
         blockFile?.WriteAll(stream => stream.Write(Encoding.ASCII.GetBytes($"{idBlock!.Value.Block}\n")));
         authFile?.WriteAll(stream => stream.Write(Encoding.ASCII.GetBytes($"{idBlock!.Value.Authentication}\n")));
         MeasureDocument document = MakeDocument(plan, digest, measurement, idBlock, expectations, steps);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
@@ -57,6 +58,9 @@ internal sealed class MeasurePlan : IDisposable
 
     /// <summary>What must come out.</summary>
     internal List<Expectation> Expectations { get; } = [];
+
+    /// <summary>What was compared already: files by themselves.</summary>
+    internal List<MeasureDocument.ExpectationPart> Comparisons { get; } = [];
 
     /// <summary>The ID block's keys and names; null where none is wanted.</summary>
     internal IdBlockRequest? IdBlock { get; private set; }
@@ -162,7 +166,11 @@ internal sealed class MeasurePlan : IDisposable
     // Given values come first: they are the owner's.
     private void AddBundlesClaim(MeasureBundle bundle)
     {
-        if (Key is null || bundle.Measurement is null)
+        if (bundle.Snp is { } snp && _options.FirmwareOnly)
+        {
+            Expectations.Add(new Expectation("firmware digest of the bundle", snp.FirmwareDigest, null, null));
+        }
+        else if (Key is null || bundle.Measurement is null)
         {
             Expectations.Add(new Expectation("launch digest of the bundle", bundle.LaunchDigest, null, null));
         }
@@ -255,7 +263,9 @@ internal sealed class MeasurePlan : IDisposable
         // Looked at first: it names the option, and opens no FIFO.
         FileKind.OpenInput("--firmware", path).Dispose();
         OvmfFirmware firmware = OvmfFirmware.Read(path);
+        CompareWithBundle(firmware);
         VmsaProfile profile = _options.Vmm is string vmm ? VmmValue.Parse(vmm)
+            : _bundle?.Snp is { } launched ? launched.Profile
             : Sev.IsLegacyInit == true ? VmsaProfile.QemuLegacyInit
             : VmsaProfile.QemuInit2;
         LaunchInputs inputs = new()
@@ -265,7 +275,9 @@ internal sealed class MeasurePlan : IDisposable
             Kernel = ReadKernelHashes(),
             VcpuCount = ReadVcpuCount(LaunchInputs.MaximumVcpuCount),
             Profile = profile,
-            SevFeatures = _options.SevFeatures is string features ? NumberValue.Parse("--sev-features", features) : null,
+            SevFeatures = _options.SevFeatures is string features
+                ? NumberValue.Parse("--sev-features", features)
+                : _bundle?.Snp?.SevFeatures,
             FirmwareDigest = _options.OvmfHash is string hash
                 ? Read("--ovmf-hash", hash, "firmware digest", SnpLaunchDigest.Size)
                 : (ReadOnlyMemory<byte>?)null,
@@ -286,6 +298,28 @@ internal sealed class MeasurePlan : IDisposable
             _options.Kernel is null ? null : _options.CommandLine ?? string.Empty,
             path,
             inputs.Kernel is not null));
+    }
+
+    // The launch digest covers the image too; its hash by itself tells whether the image is the difference.
+    private void CompareWithBundle(OvmfFirmware firmware)
+    {
+        if (_bundle?.Snp is not { } bundle)
+        {
+            return;
+        }
+
+        if (bundle.HasKernelHashes && _options.Kernel is null && !_options.FirmwareOnly)
+        {
+            throw new UsageException(
+                "--kernel is required: the bundle's launch measured one", "give --initramfs and --cmdline too, as for run");
+        }
+
+        if (_options.OvmfHash is null)
+        {
+            bool isSame = SHA384.HashData(firmware.Image.Span).AsSpan().SequenceEqual(bundle.FirmwareSha384);
+            Comparisons.Add(new MeasureDocument.ExpectationPart(
+                "SHA-384 of the bundle's firmware", Convert.ToHexStringLower(bundle.FirmwareSha384), isSame, null, null));
+        }
     }
 
     private KernelHashes? ReadKernelHashes()
