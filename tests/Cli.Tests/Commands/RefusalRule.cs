@@ -21,7 +21,7 @@ internal static class RefusalRule
     };
 
     private static readonly HashSet<string> OwnersCommands =
-        ["SEV_LAUNCH_START", "SEV_LAUNCH_SECRET", "SEV_SNP_LAUNCH_START", "SEV_SNP_LAUNCH_FINISH"];
+        ["SEV_LAUNCH_START", "SEV_LAUNCH_SECRET", "SEV_SNP_LAUNCH_START", "SEV_SNP_LAUNCH_FINISH", "PSP_PEK_CERT_IMPORT"];
 
     /// <summary>What the firmware can answer: the name, and words without which no text tells what it means.</summary>
     private static readonly Dictionary<uint, (string Name, string Meaning)> FirmwareStatus = new()
@@ -132,7 +132,38 @@ internal static class RefusalRule
         return $"{call} failed: {failure.Errno} ({Errnos[failure.Errno].Number}){firmware}";
     }
 
+    /// <summary>What is wrong about how the program ended: its exit code, its words, or more of them than one line and its hint.</summary>
+    /// <param name="failure">What failed.</param>
+    /// <param name="exitCode">The exit code.</param>
+    /// <param name="error">Its stderr.</param>
+    public static IEnumerable<string> ProblemsOf(SevFailure failure, int exitCode, string error)
+    {
+        if (exitCode != ExitCodeFor(failure))
+        {
+            yield return $"exit code {exitCode}, not {ExitCodeFor(failure)}";
+        }
+
+        // What failed and what it means, then cause and cure; nothing else.
+        string[] lines = error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (lines is not [string first, string hint]
+            || !first.StartsWith("kvmsev: ", StringComparison.Ordinal) || !hint.StartsWith("  hint: ", StringComparison.Ordinal))
+        {
+            yield return $"this is not one line and its hint: {error}";
+            yield break;
+        }
+
+        if (!first.Contains(LineFor(failure), StringComparison.Ordinal))
+        {
+            yield return $"'{LineFor(failure)}' is not in: {first}";
+        }
+
+        if (failure.Firmware is uint status && !first.Contains(MeaningOf(status), StringComparison.OrdinalIgnoreCase))
+        {
+            yield return $"the meaning of the firmware's status is missing: {first}";
+        }
+    }
+
     /// <summary>Words that the first line must have for its reader to know what the firmware means.</summary>
     /// <param name="status">The firmware's status.</param>
-    public static string MeaningOf(uint status) => status == NotCalled ? "was not called" : FirmwareStatus[status].Meaning;
+    private static string MeaningOf(uint status) => status == NotCalled ? "was not called" : FirmwareStatus[status].Meaning;
 }

@@ -13,6 +13,10 @@ internal sealed record SevHostCommand(int ExitCode, string Output, string Error,
     public int Violations => Log[^1].GetProperty("all").EnumerateArray().Count(static entry =>
         entry.GetProperty("severity").GetString() == "error" && entry.GetProperty("code").GetString() != "never-initialised");
 
+    /// <summary>How many calls were made to fail.</summary>
+    public int Injected => Log.Count(static line =>
+        line.TryGetProperty("args", out JsonElement arguments) && arguments.TryGetProperty("injected", out _));
+
     /// <summary>How many calls of that name were made.</summary>
     public int Count(string call) =>
         Log.Count(line => line.TryGetProperty("call", out JsonElement name) && name.GetString() == call);

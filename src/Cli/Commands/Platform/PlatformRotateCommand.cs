@@ -34,13 +34,26 @@ internal static class PlatformRotateCommand
             platform.Commands.GeneratePdh();
         }
 
-        PdhExport export = platform.Commands.ExportPdh();
-        SevCertificate pdh = SevCertificate.Parse(export.Pdh.Span, $"{platform.Name} (PDH)");
         platform.BeginAnswer()
             .Add("done", options.Pek ? "PEK_GEN" : "PDH_GEN")
-            .Add("PDH fingerprint", pdh.GetFingerprint())
+            .Add("PDH fingerprint", ReadFingerprint(platform, context))
             .Write("kvmsev.platform-rotate/1", options.Json, context);
         platform.WarnOfSimulation(options, context);
         return ExitCode.Success;
+    }
+
+    // The old key is gone, whatever comes now: an error here would look as if it were not.
+    private static string? ReadFingerprint(PlatformAccess platform, CliContext context)
+    {
+        try
+        {
+            PdhExport export = platform.Commands.ExportPdh();
+            return Convert.ToHexStringLower(SevCertificate.Parse(export.Pdh.Span, $"{platform.Name} (PDH)").GetFingerprint());
+        }
+        catch (SevCommandFailedException refused)
+        {
+            context.Log.Warning("The new keys are made, but cannot be exported: {Problem}", refused.Message);
+            return null;
+        }
     }
 }
