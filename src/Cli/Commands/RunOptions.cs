@@ -317,7 +317,6 @@ internal sealed class RunOptions : DeviceOptions
             ("--serial", serialFile),
             ("--debug-console", DebugConsole),
             ("--log-file", LogFile),
-            ("--debug-console", DebugConsole),
         ];
         Dictionary<string, string> taken = new(StringComparer.Ordinal);
         foreach ((string option, string? path) in inputs)

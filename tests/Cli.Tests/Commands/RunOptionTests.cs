@@ -307,6 +307,7 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("--event-log", "--result")]
     [InlineData("--result", "--log-file")]
     [InlineData("--map-out", "--log-file")]
+    [InlineData("--result", "--debug-console")]
     public void Outputs_InOneFile_AreRefused(string first, string second)
     {
         string same = _directory.File("same");
@@ -314,6 +315,20 @@ public sealed class RunOptionTests : IDisposable
 
         Fails(64, $"{second} and {first} name the same file '{spelt}'", null, first, same, second, spelt);
         Assert.Empty(_directory.Names);
+    }
+
+    [Theory]
+    [InlineData("--map-out")]
+    [InlineData("--event-log")]
+    [InlineData("--result")]
+    [InlineData("--launch-bundle")]
+    [InlineData("--api-socket")]
+    [InlineData("--debug-console")]
+    [InlineData("--log-file")]
+    public void Output_InAFileOfItsOwn_IsTaken(string option)
+    {
+        Configure("--sev", "simulated", option, _directory.File("own"));
+        Assert.DoesNotContain(_directory.Names, static name => name.EndsWith(".tmp", StringComparison.Ordinal));
     }
 
     [Fact]
