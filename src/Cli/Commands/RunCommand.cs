@@ -17,7 +17,7 @@ internal static class RunCommand
 {
     /// <summary>The verb.</summary>
     internal static readonly Verb Verb = Verb.Create<RunOptions>(
-        "kvmsev run --kernel FILE [OPTIONS]",
+        "kvmsev run --kernel FILE [--initramfs FILE] [--cmdline TEXT] [OPTIONS]",
         """
         Output files are opened before the guest starts and appear whole when it has
         ended, also after a failure; '-' is the standard output. With --json the result

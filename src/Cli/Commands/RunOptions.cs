@@ -10,35 +10,15 @@ namespace KvmSevVmm.Cli.Commands;
 
 /// <summary>The options of <c>run</c>, as text; <see cref="ToConfig"/> gives them their meaning.</summary>
 [Verb("run", HelpText = "Boot a guest and run it to its end.")]
-internal sealed class RunOptions : DeviceOptions
+internal sealed class RunOptions : BootOptions
 {
     private const ulong MaximumVcpus = 255;
     private const string DefaultCpus = "1";
-
-    /// <summary>What to boot.</summary>
-    [Option("kernel", MetaValue = "FILE", HelpText = "Kernel to boot: bzImage, ELF or multiboot image. May be left out with --firmware.")]
-    public string? Kernel { get; set; }
 
     /// <summary>Firmware to start with.</summary>
     [Option("firmware", MetaValue = "FILE",
         HelpText = "Start with this firmware (OVMF as one image), which is handed kernel, initramfs and command line. SEV-SNP needs it.")]
     public string? Firmware { get; set; }
-
-    /// <summary>The initial RAM disk.</summary>
-    [Option("initramfs", MetaValue = "FILE", HelpText = "Initial RAM disk. Also: --initrd.")]
-    public string? Initramfs { get; set; }
-
-    /// <summary>The same in QEMU's spelling.</summary>
-    [Option("initrd", Hidden = true)]
-    public string? Initrd { get; set; }
-
-    /// <summary>The kernel's command line.</summary>
-    [Option("cmdline", MetaValue = "TEXT", HelpText = "Kernel command line. Also: --append.")]
-    public string? CommandLine { get; set; }
-
-    /// <summary>The same in QEMU's spelling.</summary>
-    [Option("append", Hidden = true)]
-    public string? Append { get; set; }
 
     /// <summary>Guest RAM.</summary>
     [Option("memory", MetaValue = "SIZE", Default = "512M", HelpText = "Guest RAM: 512M, 4G, 1GiB, size=4G or bytes.")]
@@ -138,10 +118,6 @@ internal sealed class RunOptions : DeviceOptions
         HelpText = "Wait when the launch is measured; 'kvmsev secret inject' or QMP cont goes on (needs --api-socket).")]
     public bool WaitForOwner { get; set; }
 
-    /// <summary>Whether the initrd ends with a page for a secret.</summary>
-    [Option("secret-page", HelpText = "End the initial RAM disk with a measured page of zeros that a launch secret may replace.")]
-    public bool SecretPage { get; set; }
-
     /// <summary>Whether to stop after the checks.</summary>
     [Option("dry-run", HelpText = "Check everything that can be checked without KVM, print the plan as JSON, run nothing.")]
     public bool DryRun { get; set; }
@@ -150,8 +126,6 @@ internal sealed class RunOptions : DeviceOptions
     internal override void Validate()
     {
         base.Validate();
-        RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
-        RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseBoth("--cpus", Cpus == DefaultCpus ? null : Cpus, "--smp", Smp);
         RefuseSameFile();
         RefuseHalfABoot();
@@ -162,7 +136,7 @@ internal sealed class RunOptions : DeviceOptions
     /// <exception cref="UsageException">A value cannot be read; the message names the option.</exception>
     internal VmConfig ToConfig()
     {
-        string commandLine = CommandLine ?? Append ?? string.Empty;
+        string commandLine = CommandLine ?? string.Empty;
         if (commandLine.Contains('\0', StringComparison.Ordinal))
         {
             throw new UsageException("--cmdline: holds a NUL character");
@@ -172,7 +146,7 @@ internal sealed class RunOptions : DeviceOptions
         {
             Boot = new BootConfig(
                 RequirePath("--kernel", Kernel),
-                RequirePath("--initramfs", Initramfs ?? Initrd),
+                RequirePath("--initramfs", Initramfs),
                 commandLine,
                 RequirePath("--firmware", Firmware))
             {
@@ -218,7 +192,7 @@ internal sealed class RunOptions : DeviceOptions
             throw new UsageException("--kernel is missing", "give a kernel with --kernel, firmware with --firmware, or both");
         }
 
-        if (Kernel is null && (Initramfs ?? Initrd ?? CommandLine ?? Append) is not null)
+        if (Kernel is null && (Initramfs ?? CommandLine) is not null)
         {
             throw new UsageException("--initramfs and --cmdline have no meaning without --kernel");
         }
@@ -283,7 +257,7 @@ internal sealed class RunOptions : DeviceOptions
             throw new UsageException("--secret-page: the initial RAM disk is the firmware's to load", "firmware has a place of its own");
         }
 
-        if (SecretPage && Initramfs is null && Initrd is null)
+        if (SecretPage && Initramfs is null)
         {
             throw new UsageException("--secret-page: the page ends the initial RAM disk, and there is none", "add --initramfs FILE");
         }
@@ -298,7 +272,7 @@ internal sealed class RunOptions : DeviceOptions
         [
             ("--kernel", Kernel),
             ("--firmware", Firmware),
-            ("--initramfs", Initramfs ?? Initrd),
+            ("--initramfs", Initramfs),
             ("--kvm", Kvm),
             ("--sev dh-cert-file", sev.OwnerCertificatePath),
             ("--sev session-file", sev.SessionPath),

@@ -21,6 +21,7 @@ internal static class HelpWriter
             AutoHelp = true,
             AutoVersion = false,
             MaximumDisplayWidth = Columns,
+            OptionComparison = (left, right) => Rank(left).CompareTo(Rank(right)),
         };
         options.AddPreOptionsLine("\n" + help.Verb.Summary);
         options.AddOptions(help.Result);
@@ -39,6 +40,14 @@ internal static class HelpWriter
 
         AppendExamples(text, help.Verb.Examples);
         return text.ToString();
+
+        // What the usage line names stands first, in its order; all else as it is declared.
+        (int InUsage, int Declared) Rank(ComparableOption option)
+        {
+            string[] words = help.Verb.Usage.Split(' ', '[', ']', '{', '}');
+            int at = Array.IndexOf(words, $"--{option.LongName}");
+            return (at < 0 ? words.Length : at, option.Index);
+        }
     }
 
     /// <summary>The list of verbs.</summary>

@@ -5,38 +5,13 @@ namespace KvmSevVmm.Cli.Commands.Measure;
 
 /// <summary>The options of <c>measure</c>, as text; <see cref="MeasurePlan"/> gives them their meaning.</summary>
 [Verb("measure", HelpText = "Compute beforehand what a SEV launch measures, and compare.")]
-internal sealed class MeasureOptions : DeviceOptions
+internal sealed class MeasureOptions : BootOptions
 {
     /// <summary>Memory encryption.</summary>
     [Option("sev", MetaValue = "MODE",
         HelpText = "sev, sev-es, sev-snp or simulated; then ,cbitpos=N ,policy=P ,legacy-vm-type=on|off "
             + ",kernel-hashes=on|off, as for run.")]
     public string? Sev { get; set; }
-
-    /// <summary>The kernel.</summary>
-    [Option("kernel", MetaValue = "FILE",
-        HelpText = "Kernel. Without --firmware it is booted directly, and all that run loads is measured.")]
-    public string? Kernel { get; set; }
-
-    /// <summary>The initial RAM disk.</summary>
-    [Option("initramfs", MetaValue = "FILE", HelpText = "Initial RAM disk. Also: --initrd.")]
-    public string? Initramfs { get; set; }
-
-    /// <summary>The same in QEMU's spelling.</summary>
-    [Option("initrd", Hidden = true)]
-    public string? Initrd { get; set; }
-
-    /// <summary>The kernel's command line.</summary>
-    [Option("cmdline", MetaValue = "TEXT", HelpText = "Kernel command line. Also: --append.")]
-    public string? CommandLine { get; set; }
-
-    /// <summary>The same in QEMU's spelling.</summary>
-    [Option("append", Hidden = true)]
-    public string? Append { get; set; }
-
-    /// <summary>Whether the initrd ends with a page for a secret.</summary>
-    [Option("secret-page", HelpText = "The initial RAM disk ends with the page that run --secret-page appends.")]
-    public bool SecretPage { get; set; }
 
     /// <summary>The firmware image.</summary>
     [Option("firmware", MetaValue = "FILE",
@@ -187,16 +162,12 @@ internal sealed class MeasureOptions : DeviceOptions
     internal override void Validate()
     {
         base.Validate();
-        RefuseBoth("--initramfs", Initramfs, "--initrd", Initrd);
-        RefuseBoth("--cmdline", CommandLine, "--append", Append);
         RefuseBoth("--firmware", Firmware, "--ovmf", Ovmf);
         RefuseBoth("--cpus", Cpus, "--vcpus", Vcpus);
         RefuseBoth("--cpu-model", CpuModel, "--cpu-signature", CpuSignature);
         RefuseBoth("--vmm", Vmm, "--vmm-type", VmmType);
         RefuseBoth("--sev-features", SevFeatures, "--guest-features", GuestFeatures);
         RefuseBoth("--format", Format, "--output-format", OutputFormat);
-        Initramfs ??= Initrd;
-        CommandLine ??= Append;
         Firmware ??= Ovmf;
         Cpus ??= Vcpus;
         CpuModel ??= CpuSignature;
