@@ -66,15 +66,9 @@ public static unsafe class NativeFile
                 return (int)count;
             }
 
-            int errno = Marshal.GetLastPInvokeError();
-            if (errno == (int)Errno.EAGAIN)
+            if (MustWait("read"))
             {
                 return -1;
-            }
-
-            if (errno != (int)Errno.EINTR)
-            {
-                throw KvmException.FromErrno("read", errno);
             }
         }
     }
@@ -101,16 +95,20 @@ public static unsafe class NativeFile
                 return (int)count;
             }
 
-            int errno = Marshal.GetLastPInvokeError();
-            if (errno == (int)Errno.EAGAIN)
+            if (MustWait("write"))
             {
                 return -1;
             }
-
-            if (errno != (int)Errno.EINTR)
-            {
-                throw KvmException.FromErrno("write", errno);
-            }
         }
     }
+
+    /// <summary>What a call that failed just now means: wait for the descriptor, or call again at once.</summary>
+    /// <param name="call">The call's name.</param>
+    /// <exception cref="KvmException">It failed for another reason than EAGAIN or EINTR.</exception>
+    private static bool MustWait(string call) => Marshal.GetLastPInvokeError() switch
+    {
+        (int)Errno.EAGAIN => true,
+        (int)Errno.EINTR => false,
+        int errno => throw KvmException.FromErrno(call, errno),
+    };
 }

@@ -11,18 +11,6 @@ internal static class SevFirmwareHints
     public const string UnknownStatus
         = "Look it up in AMD's specifications (55766 for SEV, 56860 for SEV-SNP), read what ccp wrote to dmesg, and update kvmsev.";
 
-    private const string KernelAtFault
-        = "The kernel left out a step before this command: update it; ending the other SEV guests and trying again may do.";
-
-    private const string RmpDisagreement
-        = "Kernel and firmware disagree about the reverse map table: read dmesg, update the kernel, and restart the host if it stays.";
-
-    private const string PlatformUpdate
-        = "An update of the firmware is not finished: read what ccp wrote to dmesg, and restart the host.";
-
-    private const string DeviceAssignment
-        = "It belongs to trusted device assignment, which kvmsev does not use: read dmesg, and update the firmware.";
-
     /// <summary>The rows.</summary>
     public static IReadOnlyList<ErrorHint> Rows { get; } =
     [
@@ -55,8 +43,6 @@ internal static class SevFirmwareHints
             SevFirmwareStatus.InvalidAsid,
             "The policy's ES bit and the kind of VM must agree; if they do, the firmware set-up divides the ASIDs otherwise than "
             + "kvm_amd thinks: reload it."),
-        Row(SevFirmwareStatus.WbinvdRequired, KernelAtFault),
-        Row(SevFirmwareStatus.DfflushRequired, KernelAtFault),
         Row(SevFirmwareStatus.InvalidGuest, "The platform was shut down or reset since the guest began: launch the guest anew."),
         Row(SevFirmwareStatus.InvalidCommand, "This firmware is too old for the command: update it."),
         Row(SevFirmwareStatus.Active, "The kernel has not taken the guest's ASID back yet: end the guest, and try again."),
@@ -71,10 +57,6 @@ internal static class SevFirmwareHints
         Row(
             SevFirmwareStatus.SecureDataInvalid,
             "The platform's stored keys are damaged: SEV_FACTORY_RESET makes new ones; with ccp's init_ex_path, look at that file."),
-        Row(SevFirmwareStatus.InvalidPageSize, RmpDisagreement),
-        Row(SevFirmwareStatus.InvalidPageState, RmpDisagreement),
-        Row(SevFirmwareStatus.InvalidMdataEntry, RmpDisagreement),
-        Row(SevFirmwareStatus.InvalidPageOwner, RmpDisagreement),
         Row(SevFirmwareStatus.AeadOflow, "The guest's message counter has run out: launch the guest anew."),
         Row(SevFirmwareStatus.ExitRingBuffer, "Another program sends the firmware commands by the ring buffer: end it, and try again."),
         Row(
@@ -83,8 +65,6 @@ internal static class SevFirmwareHints
         Row(SevFirmwareStatus.BadSvn, "An older firmware than the committed one was offered: install a newer one."),
         Row(SevFirmwareStatus.BadVersion, "The firmware is older than this needs, or than the committed one: update it."),
         Row(SevFirmwareStatus.ShutdownRequired, "End all SEV guests and reload ccp and kvm_amd, or restart the host."),
-        Row(SevFirmwareStatus.UpdateFailed, PlatformUpdate),
-        Row(SevFirmwareStatus.RestoreRequired, PlatformUpdate),
         Row(
             SevFirmwareStatus.RmpInitializationFailed,
             "Give the reverse map table its memory in the firmware set-up (SNP memory coverage), and restart the host."),
@@ -94,20 +74,40 @@ internal static class SevFirmwareHints
             SevFirmwareStatus.IncorrectBufferLength,
             "A length is not the one that this firmware knows: update the host's SEV firmware, and kvmsev."),
         Row(SevFirmwareStatus.ExpandBufferLengthRequest, "The answer is longer than kvmsev expects: update kvmsev."),
-        Row(SevFirmwareStatus.SpdmRequest, DeviceAssignment),
-        Row(SevFirmwareStatus.SpdmError, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusErrInDevConn, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusInvalidDevCtx, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusInvalidTdiCtx, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusInvalidTdi, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusReclaimRequired, DeviceAssignment),
         Row(SevFirmwareStatus.InUse, "Another program uses it: end that, and try again."),
-        Row(SevFirmwareStatus.SevStatusInvalidDevState, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusInvalidTdiState, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusDevCertChanged, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusResyncReq, DeviceAssignment),
-        Row(SevFirmwareStatus.SevStatusResponseTooLarge, DeviceAssignment),
+        .. RowsOf(
+            "The kernel left out a step before this command: update it; ending the other SEV guests and trying again may do.",
+            SevFirmwareStatus.WbinvdRequired,
+            SevFirmwareStatus.DfflushRequired),
+        .. RowsOf(
+            "Kernel and firmware disagree about the reverse map table: read dmesg, update the kernel, and restart the host if it stays.",
+            SevFirmwareStatus.InvalidPageSize,
+            SevFirmwareStatus.InvalidPageState,
+            SevFirmwareStatus.InvalidMdataEntry,
+            SevFirmwareStatus.InvalidPageOwner),
+        .. RowsOf(
+            "An update of the firmware is not finished: read what ccp wrote to dmesg, and restart the host.",
+            SevFirmwareStatus.UpdateFailed,
+            SevFirmwareStatus.RestoreRequired),
+        .. RowsOf(
+            "It belongs to trusted device assignment, which kvmsev does not use: read dmesg, and update the firmware.",
+            SevFirmwareStatus.SpdmRequest,
+            SevFirmwareStatus.SpdmError,
+            SevFirmwareStatus.SevStatusErrInDevConn,
+            SevFirmwareStatus.SevStatusInvalidDevCtx,
+            SevFirmwareStatus.SevStatusInvalidTdiCtx,
+            SevFirmwareStatus.SevStatusInvalidTdi,
+            SevFirmwareStatus.SevStatusReclaimRequired,
+            SevFirmwareStatus.SevStatusInvalidDevState,
+            SevFirmwareStatus.SevStatusInvalidTdiState,
+            SevFirmwareStatus.SevStatusDevCertChanged,
+            SevFirmwareStatus.SevStatusResyncReq,
+            SevFirmwareStatus.SevStatusResponseTooLarge),
     ];
 
     private static ErrorHint Row(SevFirmwareStatus status, string text) => new(AnyCommand, Errno.EIO, text, status);
+
+    /// <summary>One cure for several answers.</summary>
+    private static IEnumerable<ErrorHint> RowsOf(string text, params SevFirmwareStatus[] statuses) =>
+        statuses.Select(status => Row(status, text));
 }
