@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace KvmSevVmm.Vmm.Sharing;
 
 /// <summary>The memory of a <see cref="PageStateTree"/>: inner nodes and leaves by index, in chunks that snapshots can share.</summary>
@@ -7,8 +5,7 @@ namespace KvmSevVmm.Vmm.Sharing;
 /// <para>A node is 512 entries. A negative entry says that everything below is in one state, whose complement it is; another entry is the
 /// index of a node or, in a node of the lowest level, of a leaf. A leaf is two bit planes of 512 bits: private, then shared.</para>
 /// <para>A snapshot takes the tables of chunks as they are. From then on the first write to a chunk copies it (32 or 64 KiB), so that
-/// taking a
-/// snapshot costs the same whatever the guest did.</para>
+/// taking a snapshot costs the same whatever the guest did.</para>
 /// <para>A discarded subtree is not walked: its root waits in a list and gives its children back when a node or a leaf is next needed.
 /// The pool grows only when nothing waits, so it never holds more nodes than were in use at once.</para>
 /// </remarks>
@@ -36,23 +33,14 @@ internal sealed class PageStatePool
     private const int NodeChunkEntries = Fanout << NodeChunkBits;
     private const int None = -1;
 
-    private readonly int _maxLeaves;
-    private readonly int _maxNodes;
-
-    private ulong[][] _leafChunks = [];
-    private int[][] _nodeChunks = [];
-    private long[] _leafChunkEpochs = [];
-    private long[] _nodeChunkEpochs = [];
-    private bool _leafTableIsFrozen;
-    private bool _nodeTableIsFrozen;
+    private ChunkTable<ulong> _leaves;
+    private ChunkTable<int> _nodes;
     private long _epoch;
 
     // A leaf in use: its private pages, and its shared pages shifted by 16. A free leaf: the next free leaf.
     private int[] _leafInfo = [];
     private NodeInfo[] _nodeInfo = [];
 
-    private int _leafCount;
-    private int _nodeCount;
     private int _freeLeaf = None;
     private int _freeNode = None;
     private int _discardedNode = None;
@@ -62,16 +50,16 @@ internal sealed class PageStatePool
     /// <param name="maxNodes">Nodes that can be in use at once.</param>
     public PageStatePool(int maxLeaves, int maxNodes)
     {
-        _maxLeaves = maxLeaves;
-        _maxNodes = maxNodes;
+        _leaves = new ChunkTable<ulong>(LeafChunkBits, LeafChunkWords, maxLeaves);
+        _nodes = new ChunkTable<int>(NodeChunkBits, NodeChunkEntries, maxNodes);
         MaximumBytes = BytesFor(maxLeaves, maxNodes);
     }
 
     /// <summary>Bytes of the arrays in use, without headers of objects and without what only snapshots hold.</summary>
     public long AllocatedBytes =>
-        ((long)ChunksFor(_leafCount, LeafChunkBits) * LeafChunkWords * sizeof(ulong))
-        + ((long)ChunksFor(_nodeCount, NodeChunkBits) * NodeChunkEntries * sizeof(int))
-        + ((long)(_leafChunks.Length + _nodeChunks.Length) * 2 * sizeof(long))
+        ((long)ChunksFor(_leaves.Count, LeafChunkBits) * LeafChunkWords * sizeof(ulong))
+        + ((long)ChunksFor(_nodes.Count, NodeChunkBits) * NodeChunkEntries * sizeof(int))
+        + ((long)(_leaves.Capacity + _nodes.Capacity) * 2 * sizeof(long))
         + ((long)_leafInfo.Length * sizeof(int))
         + ((long)_nodeInfo.Length * NodeInfo.Bytes);
 
@@ -80,38 +68,38 @@ internal sealed class PageStatePool
 
     /// <summary>The entries of a node, to read.</summary>
     public ReadOnlySpan<int> Node(int node) =>
-        _nodeChunks[node >> NodeChunkBits].AsSpan((node & ((1 << NodeChunkBits) - 1)) << FanoutBits, Fanout);
+        _nodes.Chunks[node >> NodeChunkBits].AsSpan((node & ((1 << NodeChunkBits) - 1)) << FanoutBits, Fanout);
 
     /// <summary>One entry of a node.</summary>
     public int Entry(int node, int index) =>
-        _nodeChunks[node >> NodeChunkBits][((node & ((1 << NodeChunkBits) - 1)) << FanoutBits) + index];
+        _nodes.Chunks[node >> NodeChunkBits][((node & ((1 << NodeChunkBits) - 1)) << FanoutBits) + index];
 
     /// <summary>The entries of a node, to write. Valid until the next call that allocates a node or freezes.</summary>
     public Span<int> NodeForWrite(int node)
     {
         int chunk = node >> NodeChunkBits;
-        if (_nodeChunkEpochs[chunk] != _epoch)
+        if (_nodes.Epochs[chunk] != _epoch)
         {
-            UnshareNodeChunk(chunk);
+            _nodes.Unshare(chunk, _epoch);
         }
 
-        return _nodeChunks[chunk].AsSpan((node & ((1 << NodeChunkBits) - 1)) << FanoutBits, Fanout);
+        return _nodes.Chunks[chunk].AsSpan((node & ((1 << NodeChunkBits) - 1)) << FanoutBits, Fanout);
     }
 
     /// <summary>The two planes of a leaf, to read.</summary>
     public ReadOnlySpan<ulong> Leaf(int leaf) =>
-        _leafChunks[leaf >> LeafChunkBits].AsSpan((leaf & ((1 << LeafChunkBits) - 1)) * LeafWords, LeafWords);
+        _leaves.Chunks[leaf >> LeafChunkBits].AsSpan((leaf & ((1 << LeafChunkBits) - 1)) * LeafWords, LeafWords);
 
     /// <summary>The two planes of a leaf, to write. Valid until the next call that allocates a leaf or freezes.</summary>
     public Span<ulong> LeafForWrite(int leaf)
     {
         int chunk = leaf >> LeafChunkBits;
-        if (_leafChunkEpochs[chunk] != _epoch)
+        if (_leaves.Epochs[chunk] != _epoch)
         {
-            UnshareLeafChunk(chunk);
+            _leaves.Unshare(chunk, _epoch);
         }
 
-        return _leafChunks[chunk].AsSpan((leaf & ((1 << LeafChunkBits) - 1)) * LeafWords, LeafWords);
+        return _leaves.Chunks[chunk].AsSpan((leaf & ((1 << LeafChunkBits) - 1)) * LeafWords, LeafWords);
     }
 
     /// <summary>Pages in each state below a node.</summary>
@@ -143,7 +131,7 @@ internal sealed class PageStatePool
         }
         else
         {
-            node = GrowNodes();
+            node = AddNode();
         }
 
         NodeForWrite(node).Fill(~(int)state);
@@ -166,7 +154,7 @@ internal sealed class PageStatePool
         }
         else
         {
-            leaf = GrowLeaves();
+            leaf = AddLeaf();
         }
 
         Span<ulong> planes = LeafForWrite(leaf);
@@ -203,10 +191,8 @@ internal sealed class PageStatePool
     /// <param name="leafChunks">Chunks of leaves.</param>
     public void Freeze(out int[][] nodeChunks, out ulong[][] leafChunks)
     {
-        nodeChunks = _nodeChunks;
-        leafChunks = _leafChunks;
-        _leafTableIsFrozen = true;
-        _nodeTableIsFrozen = true;
+        nodeChunks = _nodes.Freeze();
+        leafChunks = _leaves.Freeze();
         _epoch++;
     }
 
@@ -219,11 +205,6 @@ internal sealed class PageStatePool
         return (leafChunks * ((LeafChunkWords * sizeof(ulong)) + (2 * sizeof(long)) + (sizeof(int) << LeafChunkBits)))
             + (nodeChunks * ((NodeChunkEntries * sizeof(int)) + (2 * sizeof(long)) + (NodeInfo.Bytes << NodeChunkBits)));
     }
-
-    /// <summary>
-    /// The next size of an array of chunks: double, at least <paramref name="needed"/>, at most <paramref name="maximum"/>.
-    /// </summary>
-    private static int NextSize(int present, int needed, int maximum) => (int)Math.Min(maximum, Math.Max(needed, 2L * present));
 
     /// <summary>Turns the root of one discarded subtree into a free node; its children become free leaves or discarded nodes.</summary>
     private void Reclaim()
@@ -249,90 +230,26 @@ internal sealed class PageStatePool
         FreeNode(node);
     }
 
-    private int GrowNodes()
+    private int AddNode()
     {
-        int node = _nodeCount;
-        int chunk = node >> NodeChunkBits;
-        Debug.Assert(node < _maxNodes, "more nodes than RAM has blocks");
-        if (chunk == _nodeChunks.Length)
+        int node = _nodes.Add(_epoch);
+        if (node == _nodeInfo.Length)
         {
-            int size = NextSize(chunk, chunk + 1, ChunksFor(_maxNodes, NodeChunkBits));
-            Array.Resize(ref _nodeChunks, size);
-            Array.Resize(ref _nodeChunkEpochs, size);
-            Array.Resize(ref _nodeInfo, size << NodeChunkBits);
-            _nodeTableIsFrozen = false;
+            Array.Resize(ref _nodeInfo, _nodes.Capacity << NodeChunkBits);
         }
 
-        if (_nodeChunks[chunk] is null)
-        {
-            OwnNodeTable();
-            _nodeChunks[chunk] = new int[NodeChunkEntries];
-            _nodeChunkEpochs[chunk] = _epoch;
-        }
-
-        _nodeCount++;
         return node;
     }
 
-    private int GrowLeaves()
+    private int AddLeaf()
     {
-        int leaf = _leafCount;
-        int chunk = leaf >> LeafChunkBits;
-        Debug.Assert(leaf < _maxLeaves, "more leaves than RAM has blocks");
-        if (chunk == _leafChunks.Length)
+        int leaf = _leaves.Add(_epoch);
+        if (leaf == _leafInfo.Length)
         {
-            int size = NextSize(chunk, chunk + 1, ChunksFor(_maxLeaves, LeafChunkBits));
-            Array.Resize(ref _leafChunks, size);
-            Array.Resize(ref _leafChunkEpochs, size);
-            Array.Resize(ref _leafInfo, size << LeafChunkBits);
-            _leafTableIsFrozen = false;
+            Array.Resize(ref _leafInfo, _leaves.Capacity << LeafChunkBits);
         }
 
-        if (_leafChunks[chunk] is null)
-        {
-            OwnLeafTable();
-            _leafChunks[chunk] = new ulong[LeafChunkWords];
-            _leafChunkEpochs[chunk] = _epoch;
-        }
-
-        _leafCount++;
         return leaf;
-    }
-
-    private void UnshareNodeChunk(int chunk)
-    {
-        OwnNodeTable();
-        int[] copy = GC.AllocateUninitializedArray<int>(NodeChunkEntries);
-        _nodeChunks[chunk].CopyTo(copy, 0);
-        _nodeChunks[chunk] = copy;
-        _nodeChunkEpochs[chunk] = _epoch;
-    }
-
-    private void UnshareLeafChunk(int chunk)
-    {
-        OwnLeafTable();
-        ulong[] copy = GC.AllocateUninitializedArray<ulong>(LeafChunkWords);
-        _leafChunks[chunk].CopyTo(copy, 0);
-        _leafChunks[chunk] = copy;
-        _leafChunkEpochs[chunk] = _epoch;
-    }
-
-    private void OwnNodeTable()
-    {
-        if (_nodeTableIsFrozen)
-        {
-            _nodeChunks = (int[][])_nodeChunks.Clone();
-            _nodeTableIsFrozen = false;
-        }
-    }
-
-    private void OwnLeafTable()
-    {
-        if (_leafTableIsFrozen)
-        {
-            _leafChunks = (ulong[][])_leafChunks.Clone();
-            _leafTableIsFrozen = false;
-        }
     }
 
     /// <summary>What the pool knows of a node beside its entries.</summary>
