@@ -22,6 +22,7 @@ public sealed class ControlClient : IDisposable
     /// <summary>Connects and negotiates.</summary>
     /// <param name="path">The socket's path.</param>
     /// <param name="timeout">The longest wait for an answer.</param>
+    /// <exception cref="InvalidInputException">There can be no socket at the path.</exception>
     /// <exception cref="FileNotFoundException">There is no socket.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be used.</exception>
     /// <exception cref="IOException">Nobody listens there, or does not speak QMP.</exception>
@@ -35,7 +36,7 @@ public sealed class ControlClient : IDisposable
         ControlClient client = new(socket, path);
         try
         {
-            socket.Connect(ControlListener.EndPointOf(path));
+            socket.Connect(UnixSockets.EndPointOf("--socket", path));
             if (!client.Receive().TryGetProperty("QMP", out _))
             {
                 throw new IOException($"{path}: whoever listens there does not speak QMP");

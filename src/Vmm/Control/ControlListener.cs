@@ -14,9 +14,6 @@ internal sealed class ControlListener : IDisposable
     private const int Backlog = 128;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>umask(2) while the socket is made: nothing for group and others.</summary>
-    private const FilePermissions Hidden = FilePermissions.S_IRWXG | FilePermissions.S_IRWXO;
-
     private readonly string _path;
     private readonly FileStream _lock;
 
@@ -37,19 +34,15 @@ internal sealed class ControlListener : IDisposable
     /// <exception cref="UnauthorizedAccessException">It may not be made there.</exception>
     internal static ControlListener Open(string path)
     {
-        UnixDomainSocketEndPoint endPoint = EndPointOf(path);
+        UnixDomainSocketEndPoint endPoint = UnixSockets.EndPointOf(Option, path);
         FileStream held = TakeLock(path);
-        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             RemoveStale(path, endPoint);
-            Bind(socket, endPoint);
-            socket.Listen(Backlog);
-            return new ControlListener(path, held, socket);
+            return new ControlListener(path, held, UnixSockets.Listen(endPoint, path, Backlog));
         }
         catch (Exception failure)
         {
-            socket.Dispose();
             Unlock(path, held);
             if (failure is SocketException)
             {
@@ -57,21 +50,6 @@ internal sealed class ControlListener : IDisposable
             }
 
             throw;
-        }
-    }
-
-    /// <summary>The address of a path.</summary>
-    /// <param name="path">The path.</param>
-    /// <exception cref="InvalidInputException">It is too long for a socket.</exception>
-    internal static UnixDomainSocketEndPoint EndPointOf(string path)
-    {
-        try
-        {
-            return new UnixDomainSocketEndPoint(path);
-        }
-        catch (ArgumentException error)
-        {
-            throw new InvalidInputException(Option, path, "is no path for a socket; those have at most 107 bytes", error);
         }
     }
 
@@ -166,18 +144,5 @@ internal sealed class ControlListener : IDisposable
         }
 
         throw new IOException($"{Option}: another program listens at '{path}'");
-    }
-
-    private static void Bind(Socket socket, UnixDomainSocketEndPoint endPoint)
-    {
-        FilePermissions before = Syscall.umask(Hidden);
-        try
-        {
-            socket.Bind(endPoint);
-        }
-        finally
-        {
-            Syscall.umask(before);
-        }
     }
 }

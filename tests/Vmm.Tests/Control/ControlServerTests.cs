@@ -239,7 +239,7 @@ public sealed class ControlServerTests : IDisposable
         using (ControlServer.Start(path, _control.Machine, Logger.None))
         {
             Assert.Equal(0, Syscall.stat(path, out Stat status));
-            Assert.Equal(FilePermissions.S_IRWXU, status.st_mode & FilePermissions.ACCESSPERMS);
+            Assert.Equal(FilePermissions.S_IRUSR | FilePermissions.S_IWUSR, status.st_mode & FilePermissions.ACCESSPERMS);
             Assert.Contains(
                 "another kvmsev holds",
                 Assert.Throws<IOException>(() => ControlServer.Start(path, _control.Machine, Logger.None)).Message,
@@ -276,7 +276,12 @@ public sealed class ControlServerTests : IDisposable
         File.WriteAllText(stale, "mine");
         Assert.Throws<InvalidInputException>(() => ControlServer.Start(stale, _control.Machine, Logger.None));
         Assert.Equal("mine", File.ReadAllText(stale));
-        Assert.Throws<InvalidInputException>(() => ControlServer.Start(new string('a', 200), _control.Machine, Logger.None));
+        string tooLong = new('a', 200);
+        Assert.Equal(
+            $"--api-socket: {tooLong}: is no path for a socket; those have at most 107 bytes",
+            Assert.Throws<InvalidInputException>(() => ControlServer.Start(tooLong, _control.Machine, Logger.None)).Message);
+        Assert.Equal(
+            "--socket", Assert.Throws<InvalidInputException>(() => ControlClient.Connect(tooLong, ControlFixture.Deadline)).Input);
         Assert.Throws<FileNotFoundException>(() => ControlClient.Connect(Path.Combine(_control.Folder, "none"), ControlFixture.Deadline));
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sharing;
 
@@ -67,7 +68,7 @@ public sealed class SharedMemoryGuard
 
         return _tracker.TryFindLatest(fault.Gpa, out ConversionRecord record)
             ? string.Create(
-                System.Globalization.CultureInfo.InvariantCulture,
+                CultureInfo.InvariantCulture,
                 $"is private since {record.Elapsed.TotalSeconds:0.000000} s (call {record.Generation}, vCPU {record.Vcpu})")
             : "is private, since longer than the journal remembers";
     }

@@ -25,19 +25,22 @@ internal sealed class StreamChannel : IFrameChannel
         _socket = socket;
     }
 
+    /// <inheritdoc/>
     public SafeHandle Handle => _socket.SafeHandle;
 
+    /// <inheritdoc/>
     public bool HasUnsent => _outStart < _outEnd;
 
     /// <summary>Connects to a listening socket.</summary>
     /// <param name="path">Its path.</param>
+    /// <exception cref="InvalidInputException">There can be no socket at the path.</exception>
     /// <exception cref="SocketException">Nobody listens there.</exception>
     internal static StreamChannel Connect(string path)
     {
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(path));
+            socket.Connect(UnixSockets.EndPointOf("--net", path));
             return new StreamChannel(socket);
         }
         catch
@@ -47,6 +50,7 @@ internal sealed class StreamChannel : IFrameChannel
         }
     }
 
+    /// <inheritdoc/>
     public FrameResult Receive(Span<byte> frame, out int length)
     {
         while (true)
@@ -78,6 +82,7 @@ internal sealed class StreamChannel : IFrameChannel
         }
     }
 
+    /// <inheritdoc/>
     public FrameResult Send(ReadOnlySpan<byte> frame)
     {
         FrameResult before = Flush();
@@ -95,6 +100,7 @@ internal sealed class StreamChannel : IFrameChannel
         return Flush() == FrameResult.Gone ? FrameResult.Gone : FrameResult.Done;
     }
 
+    /// <inheritdoc/>
     public FrameResult Flush()
     {
         while (_outStart < _outEnd)
@@ -116,6 +122,7 @@ internal sealed class StreamChannel : IFrameChannel
         return FrameResult.Done;
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
     private FrameResult Fill()

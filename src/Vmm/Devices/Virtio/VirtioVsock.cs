@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
 using KvmSevVmm.KvmNative;
-using FilePermissions = Mono.Unix.Native.FilePermissions;
-using Syscall = Mono.Unix.Native.Syscall;
 
 namespace KvmSevVmm.Vmm.Devices.Virtio;
 
@@ -25,6 +23,7 @@ public sealed class VirtioVsock : VirtioDevice, IReadyHandler, IDisposable
     private const int ReceiveQueue = 0;
     private const int TransmitQueue = 1;
     private const int MaximumData = 64 * 1024;
+    private const int Backlog = 16;
 
     /// <summary>Resets for packets of no connection that wait at most; a guest that causes more gets fewer.</summary>
     private const int MaximumStrayResets = 64;
@@ -44,31 +43,17 @@ public sealed class VirtioVsock : VirtioDevice, IReadyHandler, IDisposable
     /// <param name="name">What logs and results call it.</param>
     /// <param name="cid">The guest's context id.</param>
     /// <param name="path">The listening socket; it must not exist.</param>
+    /// <exception cref="InvalidInputException">There can be no socket at the path.</exception>
     /// <exception cref="SocketException">The socket cannot be made there.</exception>
+    /// <exception cref="IOException">Its mode cannot be set.</exception>
     public VirtioVsock(string name, uint cid, string path)
         : base(VirtioDeviceType.Socket, name, queueCount: 3, configLength: 8)
     {
         _cid = cid;
         _path = path;
         SetConfig64(0, cid);
-        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
-        try
-        {
-            _listener.Bind(new UnixDomainSocketEndPoint(path));
-
-            // Before it listens, so that nobody else ever gets in.
-            if (Syscall.chmod(path, FilePermissions.S_IRUSR | FilePermissions.S_IWUSR) != 0)
-            {
-                throw new IOException($"'{path}': its mode cannot be set");
-            }
-
-            _listener.Listen(16);
-        }
-        catch
-        {
-            _listener.Dispose();
-            throw;
-        }
+        _listener = UnixSockets.Listen(UnixSockets.EndPointOf("--vsock", path), path, Backlog);
+        _listener.Blocking = false;
     }
 
     /// <inheritdoc/>

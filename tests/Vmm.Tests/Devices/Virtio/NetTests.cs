@@ -44,6 +44,10 @@ public sealed class NetTests : IDisposable
         return frame;
     }
 
+    [Fact]
+    public void Socket_WhosePathIsTooLong_IsRefused() =>
+        Assert.Equal("--net", Assert.Throws<InvalidInputException>(() => StreamChannel.Connect(new string('a', 200))).Input);
+
     private void SendToGuest(ReadOnlySpan<byte> frame)
     {
         byte[] message = new byte[4 + frame.Length];
