@@ -17,7 +17,7 @@ internal static class EisaId
     internal static bool TryPack(string id, out uint packed)
     {
         packed = 0;
-        if (id.Length != Length || !id[..LetterCount].All(char.IsAsciiLetterUpper) || !id[LetterCount..].All(IsHexDigit))
+        if (id.Length != Length || !id[..LetterCount].All(char.IsAsciiLetterUpper) || !id[LetterCount..].All(char.IsAsciiHexDigitUpper))
         {
             return false;
         }
@@ -28,6 +28,4 @@ internal static class EisaId
         packed = BinaryPrimitives.ReverseEndianness((letters << 16) | digits);
         return true;
     }
-
-    private static bool IsHexDigit(char digit) => char.IsAsciiHexDigitUpper(digit);
 }

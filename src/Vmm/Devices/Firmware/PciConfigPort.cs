@@ -17,6 +17,9 @@ internal sealed class PciConfigPort : IBusDevice
     private const uint Enable = 1u << 31;
     private const ushort Intel = 0x8086;
 
+    /// <summary>PMBA: where the guest puts the block of <see cref="PowerManagementBlock"/>; it stays where it is.</summary>
+    private const int PowerManagementBase = 0x40;
+
     private readonly Lock _lock = new();
     private readonly ResetPort _reset;
     private readonly PciFunction[] _functions =
@@ -25,9 +28,6 @@ internal sealed class PciConfigPort : IBusDevice
         new(1, 0, Intel, 0x7000, 0x060100, isMultiFunction: true), // 82371SB ISA bridge
         new PciFunction(1, 3, Intel, 0x7113, 0x068000).WithFixed(PowerManagementBase, 1), // 82371AB power management: an I/O base
     ];
-
-    /// <summary>PMBA: where the guest puts the block of <see cref="PowerManagementBlock"/>; it stays where it is.</summary>
-    private const int PowerManagementBase = 0x40;
 
     private uint _address;
 

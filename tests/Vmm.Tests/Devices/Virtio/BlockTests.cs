@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
-using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
+using Serilog;
+using Serilog.Core;
 using Xunit;
 
 namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
@@ -261,16 +262,28 @@ public sealed class BlockTests
     }
 
     [Fact]
-    public void FullDevice_GivesIoErrors_AndTheDeviceGoesOn()
+    public void Write_ThatTheHostRefuses_GivesAnIoError_AndTheDeviceGoesOn()
     {
-        // A file whose every write fails with ENOSPC, and whose reads give zeros for ever.
-        using var bench = new VirtioBench(new VirtioBlock("disk0", FullDisk(), 1, new BoundedLog(Serilog.Core.Logger.None)));
+        List<string> lines = [];
+        using Logger log = new LoggerConfiguration().WriteTo.Sink(new LineSink(lines)).CreateLogger();
+        using var image = new SealedImage(1 << 20);
+        using var bench = new VirtioBench(image.Open(log));
         bench.Driver.Start();
+        image.CutOff(8192);
 
-        // /dev/full has no size, so each sector is beyond its end: what is tested is that the guest hears of it.
-        Assert.Equal(IoError, Request(bench, 1, 0, 512, isRead: false));
+        Assert.Equal(IoError, Request(bench, 1, 16, 512, isRead: false, out uint? written));
+        Assert.Equal(1u, written);
+        Assert.Equal(IoError, Request(bench, 1, 15, 1024, isRead: false)); // the first half is on the disk
+        Assert.Equal(2, bench.Device.Statistics.HostErrors);
+        Assert.All(lines, static line => Assert.Equal("disk0: a request of the guest (Write) failed on the host: EPERM (1)", line));
+        Assert.Equal(2, lines.Count);
 
-        static DiskFile FullDisk() => DiskFile.Open("/dev/full", isReadOnly: false);
+        bench.Memory.GetSpan(new Gpa(Data), 512).Fill(0x5A);
+        Assert.Equal(Ok, Request(bench, 1, 0, 512, isRead: false));
+        bench.Memory.GetSpan(new Gpa(Data), 512).Clear();
+        Assert.Equal(Ok, Request(bench, 0, 0, 512, isRead: true));
+        Assert.Equal(0x5A, bench.Memory.Read<byte>(new Gpa(Data)));
+        Assert.Equal(2, bench.Device.Statistics.HostErrors);
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Globalization;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
@@ -6,7 +5,6 @@ using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Tests.Boot;
 using Serilog;
 using Serilog.Core;
-using Serilog.Events;
 
 namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
 
@@ -66,11 +64,5 @@ internal sealed class VirtioBench : IDisposable
         _loop.Dispose();
         _log.Dispose();
         _memory.Dispose();
-    }
-
-    private sealed class LineSink(List<string> lines) : ILogEventSink
-    {
-        public void Emit(LogEvent logEvent) =>
-            lines.Add(logEvent.RenderMessage(CultureInfo.InvariantCulture).Replace("\"", string.Empty, StringComparison.Ordinal));
     }
 }
