@@ -157,7 +157,7 @@ public sealed class MapTimelineTests : IDisposable
             # unreportedPages=0
             # ram=0x0-0x4000000
             start,end,pages,state,label,certainty
-            0x0,0x1000,1,private,virtio ring: disk0 queue 0,exact
+            0x0,0x1000,1,private,virtqueue 0 of disk0,exact
             0x1000,0x2000000,8191,private,,
             0x2000000,0x2100000,256,shared,swiotlb,exact
             0x2100000,0x4000000,7936,shared,,
@@ -168,7 +168,7 @@ public sealed class MapTimelineTests : IDisposable
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("FOUND       rings-in-private-memory: 1 rings", result.Output, StringComparison.Ordinal);
-        Assert.Contains("virtio ring: disk0 queue 0: 0x0 is private", result.Output, StringComparison.Ordinal);
+        Assert.Contains("virtqueue 0 of disk0: 0x0 is private", result.Output, StringComparison.Ordinal);
         Assert.Contains("FOUND       unexplained-shared: 31 MiB are shared", result.Output, StringComparison.Ordinal);
     }
 

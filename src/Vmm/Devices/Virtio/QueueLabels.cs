@@ -1,6 +1,7 @@
 using System.Globalization;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sharing;
+using KvmSevVmm.Vmm.Sharing.Attribution;
 
 namespace KvmSevVmm.Vmm.Devices.Virtio;
 
@@ -16,7 +17,7 @@ internal static class QueueLabels
         {
             foreach ((int queue, VirtqueueLayout layout) in transport.GetReadyQueues())
             {
-                string text = string.Create(CultureInfo.InvariantCulture, $"virtqueue {queue} of {transport.Device.Name}");
+                string text = string.Create(CultureInfo.InvariantCulture, $"{RegionNames.VirtqueuePrefix}{queue} of {transport.Device.Name}");
                 Add(pieces, layout.Descriptors, layout.DescriptorsLength, text);
                 Add(pieces, layout.Available, layout.AvailableLength, text);
                 Add(pieces, layout.Used, layout.UsedLength, text);

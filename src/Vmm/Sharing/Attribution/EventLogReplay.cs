@@ -1,3 +1,4 @@
+using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing.Attribution;
@@ -94,7 +95,7 @@ public sealed class EventLogReplay
             case LoggedEvent.Region { Labelled: var region }:
                 AddRegion(region);
                 break;
-            case LoggedEvent.MsrWrite { Index: 0x4b564d08, Value: var value }:
+            case LoggedEvent.MsrWrite { Index: KvmParavirtMsr.MigrationControl, Value: var value }:
                 Tracker.MigrationReady = (value & 1) != 0;
                 break;
             case LoggedEvent.MapGpaRange { Result: 0 } call:

@@ -12,8 +12,7 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
 
     /// <summary>
     /// Whether the two differ: one of them lacks the kind, or they share another number of pages. How much private memory a kind has
-    /// follows
-    /// from the guest's size, and does not count.
+    /// follows from the guest's size, and does not count.
     /// </summary>
     public bool IsDifferent => IsBackground
         ? (Before?.Pages.SharedPages ?? 0) != (After?.Pages.SharedPages ?? 0)

@@ -51,10 +51,10 @@ public static class MapCheck
     {
         const string Name = "rings-in-private-memory";
         LabelledRange[] rings =
-            [.. map.Labels.Where(static label => label.Label.Text.StartsWith(RegionNames.RingPrefix, StringComparison.Ordinal))];
+            [.. map.Labels.Where(static label => label.Label.Text.StartsWith(RegionNames.VirtqueuePrefix, StringComparison.Ordinal))];
         if (rings.Length == 0)
         {
-            return NotChecked(Name, "the map has no label of a device's ring");
+            return NotChecked(Name, "the map has no label of a virtqueue");
         }
 
         List<string> found = [];

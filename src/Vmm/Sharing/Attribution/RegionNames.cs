@@ -33,8 +33,8 @@ public static class RegionNames
     /// <summary>What the loader put there before the guest started; followed by a piece's name.</summary>
     public const string LoaderPrefix = "loader: ";
 
-    /// <summary>A ring of a virtio device; followed by the device's name.</summary>
-    public const string RingPrefix = "virtio ring";
+    /// <summary>Rings of a virtio device; followed by the queue's number and the device's name.</summary>
+    public const string VirtqueuePrefix = "virtqueue ";
 
     /// <summary>Clock data that KVM writes.</summary>
     public const string KvmClock = "kvm-clock";

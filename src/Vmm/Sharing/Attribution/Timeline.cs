@@ -1,4 +1,5 @@
 using System.Globalization;
+using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sharing.Attribution;
@@ -47,7 +48,7 @@ public sealed class Timeline
             case LoggedEvent.Lifecycle step:
                 Open(new TimelineStep.Words(read.Elapsed, step.Detail is null ? step.Name : $"{step.Name}: {step.Detail}"));
                 break;
-            case LoggedEvent.MsrWrite { Index: 0x4b564d08 } write:
+            case LoggedEvent.MsrWrite { Index: KvmParavirtMsr.MigrationControl } write:
                 Open(new TimelineStep.Words(read.Elapsed, (write.Value & 1) != 0 ? "ready to migrate" : "not ready to migrate any more"));
                 break;
             case LoggedEvent.MsrWrite write:
