@@ -11,6 +11,16 @@ internal static class VersionValue
     /// <param name="version">The version.</param>
     internal static string Format(SevFirmwareVersion version) => $"{version.ApiMajor}.{version.ApiMinor}.{version.Build}";
 
+    /// <summary>Reads a firmware's version: API major, API minor and build.</summary>
+    /// <param name="option">The option it was given to, with dashes.</param>
+    /// <param name="text">What the user wrote.</param>
+    /// <exception cref="UsageException">It is no such version.</exception>
+    internal static SevFirmwareVersion ParseFirmware(string option, string text)
+    {
+        byte[] numbers = Parse(option, text, 3);
+        return new SevFirmwareVersion(numbers[0], numbers[1], numbers[2]);
+    }
+
     /// <summary>Reads a version.</summary>
     /// <param name="option">The option it was given to, with dashes.</param>
     /// <param name="text">What the user wrote.</param>
@@ -28,6 +38,7 @@ internal static class VersionValue
 
         return isGood
             ? numbers
-            : throw new UsageException($"{option}: '{text}' is no version", count == 3 ? "write for instance 1.55.25" : "write for instance 1.55");
+            : throw new UsageException(
+                $"{option}: '{text}' is no version", count == 3 ? "write for instance 1.55.25" : "write for instance 1.55");
     }
 }

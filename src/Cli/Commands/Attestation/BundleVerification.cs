@@ -58,7 +58,8 @@ internal static class BundleVerification
         SevCertificateChain? chain = options.Certs is { } path ? CertificateFiles.ReadChain("--certs", path, out _) : bundle.Chain;
         if (chain is null)
         {
-            checks.NotChecked("ark.pinned", "the bundle has no platform certificates; the session was made for a chain that was verified then");
+            checks.NotChecked(
+                "ark.pinned", "the bundle has no platform certificates; the session was made for a chain that was verified then");
             return;
         }
 
@@ -75,8 +76,7 @@ internal static class BundleVerification
             return bundle.Firmware;
         }
 
-        byte[] version = VersionValue.Parse("--firmware", text, 3);
-        SevFirmwareVersion wanted = new(version[0], version[1], version[2]);
+        SevFirmwareVersion wanted = VersionValue.ParseFirmware("--firmware", text);
         bool isSame = wanted == bundle.Firmware;
         checks.Add(Name, isSame, isSame ? text : $"{VersionValue.Format(bundle.Firmware)} instead of {text}");
         return wanted;

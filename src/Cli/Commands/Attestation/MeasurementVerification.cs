@@ -70,12 +70,11 @@ internal static class MeasurementVerification
         }
         else
         {
-            byte[] version = VersionValue.Parse("--firmware", options.Firmware!, 3);
             using TransportKeys keys = ReadTik(options)!;
             checks.Append(new VerificationReport([LaunchMeasure.Verify(
                 measurement,
                 keys.Tik,
-                new SevFirmwareVersion(version[0], version[1], version[2]),
+                VersionValue.ParseFirmware("--firmware", options.Firmware!),
                 PolicyValue.ParseSev("--policy", options.Policy!),
                 LegacyVerification.ParseOne(options.Digests!))]));
         }

@@ -173,8 +173,18 @@ internal sealed record MeasureBundle(
             : throw new InvalidInputException(path, name, $"is {member.ValueKind}, not {kinds[0]}");
     }
 
-    private static string Text(string path, JsonElement parent, string name) =>
-        Member(path, parent, name, JsonValueKind.String).GetString()!;
+    private static string Text(string path, JsonElement parent, string name)
+    {
+        try
+        {
+            return Member(path, parent, name, JsonValueKind.String).GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            // Half a surrogate pair, which JSON can write and no text can hold.
+            throw new InvalidInputException(path, name, "is no valid text", error);
+        }
+    }
 
     private static ulong Number(string path, JsonElement parent, string name, ulong minimum, ulong maximum) =>
         Member(path, parent, name, JsonValueKind.Number).TryGetUInt64(out ulong value) && value >= minimum && value <= maximum

@@ -137,7 +137,7 @@ internal static class MeasureCommand
             measurement is null
                 ? null
                 : new MeasureDocument.MeasurementPart(
-                    FirmwareVersionValue.Format(plan.Key!.Firmware),
+                    VersionValue.Format(plan.Key!.Firmware),
                     Convert.ToHexStringLower(measurement.Nonce),
                     Convert.ToHexStringLower(measurement.Measure),
                     measurement.ToString()),

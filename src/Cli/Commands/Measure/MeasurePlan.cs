@@ -124,7 +124,7 @@ internal sealed class MeasurePlan : IDisposable
                 ? ReadFile("--tik", path, "TIK", TransportKeys.KeySize)
                 : ReadFile("--tk", _options.Tk!, "TEK and TIK", TransportKeys.CombinedSize)[TransportKeys.KeySize..];
             SevFirmwareVersion version = _options.FirmwareVersion is string given
-                ? FirmwareVersionValue.Parse("--firmware-version", given)
+                ? VersionValue.ParseFirmware("--firmware-version", given)
                 : _bundle?.Firmware ?? throw new UsageException(
                     "--firmware-version is required with a TIK", "the measurement depends on it; 'kvmsev platform status' tells it");
             Key = new MeasurementKey(tik, version, Policy);

@@ -43,7 +43,7 @@ public sealed class MeasureBadInputTests : IDisposable
     [InlineData("--sev sev --kernel tiny.elf --nonce 00", "--nonce has no meaning with a launch without --tik", null)]
     [InlineData("--sev sev --kernel tiny.elf --tik tik.bin", "--firmware-version is required with a TIK", "the measurement ")]
     [InlineData(
-        "--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55", "--firmware-version: '1.55' is no firmware version", "write ")]
+        "--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55", "--firmware-version: '1.55' is no version", "write ")]
     [InlineData(
         "--sev sev --kernel tiny.elf --tik tik.bin --firmware-version 1.55.25", "--nonce or --measurement is required with a TIK", "the ")]
     [InlineData("--sev sev --kernel tiny.elf --tik tik.bin --tk tik.bin", "--tik and --tk give the same key; give one of them", null)]
@@ -109,6 +109,7 @@ public sealed class MeasureBadInputTests : IDisposable
     [InlineData("sev|cpuSignature|\"12\"", "bundle.json: cpuSignature: '12' is not a 32-bit number with 0x")]
     [InlineData("sev|firmware|{\"apiMajor\":1,\"apiMinor\":300,\"build\":2}", "bundle.json: apiMinor: is not a whole number from 0 to 255")]
     [InlineData("sev|pieces|[1]", "bundle.json: name: is missing")]
+    [InlineData("sev|kind|\"\\ud800\"", "bundle.json: kind: is no valid text")]
     [InlineData("sev|launchDigest|\"00\"", "bundle.json: launchDigest: has 1 bytes instead of 32")]
     [InlineData("sev|measurement|\"***\"", "bundle.json: measurement: is not encoded as it must be")]
     public void WrongBundle_IsBadInput(string content, string message)
