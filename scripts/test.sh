@@ -3,11 +3,11 @@
 #
 # Usage: test.sh
 #
-# Installs what is missing, restores in locked mode, builds with warnings as errors, checks the format of the C# code and
-# the shell scripts, builds the native executables and runs all tests: tier 0 (anywhere), tier 1 (with a /dev/kvm) and
-# tier 2 (in the laboratory, which needs no /dev/kvm). The reports (CTRF) are left in artifacts/test-results. The tests of the
-# hardware path run under the simulated SEV host that KVMSEV_SEV_HOST names or scripts/sev-host.sh builds; without one they
-# are skipped.
+# Installs what is missing, restores in locked mode, builds with warnings as errors, checks the format of the C# code (lines of
+# 140 columns too) and the shell scripts, builds the native executables and runs all tests: tier 0 (anywhere), tier 1 (with a
+# /dev/kvm) and tier 2 (in the laboratory, which needs no /dev/kvm). The reports (CTRF) are left in artifacts/test-results. The
+# tests of the hardware path run under the simulated SEV host that KVMSEV_SEV_HOST names or scripts/sev-host.sh builds; without
+# one they are skipped.
 #
 # Skipped and failed tests are listed with their reasons. The last line is always "N passed, N failed, N skipped", where
 # failed also counts the steps before the tests and test projects that crash, hang or hold no test. Exit code 0 if nothing
@@ -83,6 +83,12 @@ list() {
      | "\($project): \(.name)" + (if .message then ": " + (.message | split("\n")[0]) else "" end)' "$1"
 }
 
+# check_line_lengths: what max_line_length of .editorconfig says of C#, which dotnet format does not look at.
+check_line_lengths() {
+  ! LC_ALL=C.UTF-8 grep --recursive --line-number --include='*.cs' --exclude-dir=bin --exclude-dir=obj \
+    --extended-regexp '.{141,}' src tests
+}
+
 # run_tests PROJECT: one test project, and its numbers into the sums. Projects run one after the other: laboratories and
 # deadlines do not mix with a machine that is busy with other tests.
 run_tests() {
@@ -130,6 +136,7 @@ mkdir -p -- "$RESULTS"
 must_step restore dotnet restore "$SOLUTION" --locked-mode
 must_step build dotnet build "$SOLUTION" --configuration Release --no-restore -warnaserror
 step format dotnet format "$SOLUTION" --no-restore --verify-no-changes || true
+step 'line lengths' check_line_lengths || true
 step shellcheck shellcheck --external-sources scripts/*.sh bench/*.sh .ci/run || true
 step 'shellcheck of the init scripts' shellcheck --shell=dash scripts/guest/init scripts/lab/init || true
 must_step 'native build' scripts/build.sh kvmsev labprobe

@@ -174,7 +174,10 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     {
         if (_parts.ConsoleOutput.DroppedBytes is > 0 and long dropped)
         {
-            _log.Warning("{Bytes} bytes of the guest's console were lost: {Cause}", dropped, _parts.ConsoleOutput.Failure?.Message ?? "nobody took them in time");
+            _log.Warning(
+                "{Bytes} bytes of the guest's console were lost: {Cause}",
+                dropped,
+                _parts.ConsoleOutput.Failure?.Message ?? "nobody took them in time");
         }
 
         if (_parts.ConsoleMatcher?.GivenUpCount is > 0 and long givenUp)

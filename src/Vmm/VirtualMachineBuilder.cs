@@ -18,12 +18,14 @@ using Serilog;
 
 namespace KvmSevVmm.Vmm;
 
-/// <summary>Builds a machine out of its configuration. Read <see cref="Build"/> as a table of contents: its order is the contract.</summary>
+/// <summary>
+/// Builds a machine out of its configuration. Read <see cref="Build"/> as a table of contents: its order is the contract.
+/// </summary>
 public static class VirtualMachineBuilder
 {
     /// <summary>
-    /// How long the trial of a hypercall may take before the host counts as one that cannot: longer than doctor's, since a busy host must not
-    /// be refused.
+    /// How long the trial of a hypercall may take before the host counts as one that cannot: longer than doctor's, since a busy host must
+    /// not be refused.
     /// </summary>
     private static readonly TimeSpan VmmcallDeadline = TimeSpan.FromSeconds(3);
 
@@ -72,7 +74,13 @@ public static class VirtualMachineBuilder
         var hints = new ConsoleHints();
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher, hints: hints));
         var tracker = new SharedRegionTracker(
-            layout.RamRanges, new SharedRegionTrackerOptions { Mode = SevModeWords.WordFor(config.Sev.Mode), CBit = layout.CBitPosition, MemoryBytes = layout.MemoryBytes });
+            layout.RamRanges,
+            new SharedRegionTrackerOptions
+            {
+                Mode = SevModeWords.WordFor(config.Sev.Mode),
+                CBit = layout.CBitPosition,
+                MemoryBytes = layout.MemoryBytes,
+            });
         CheckMapFits(tracker);
         var guestLog = new BoundedLog(log);
         FirmwareDevices? firmwareDevices = firmware is null
@@ -194,12 +202,15 @@ public static class VirtualMachineBuilder
         {
             string kind = config.Sev.Kind == SevGuestKind.SevEs ? "sev-es" : "sev-snp";
             throw new HostLacksException(
-                $"--sev simulated,kind={kind}: a C-bit alias has no encrypted registers, so this guest cannot run; it can be launched and measured",
+                $"--sev simulated,kind={kind}: a C-bit alias has no encrypted registers, so this guest cannot run; it can "
+                + "be launched and measured",
                 "add --launch-only, or leave kind at sev");
         }
     }
 
-    /// <summary>A guest decides how large its map grows, up to a bound; the bound, twice (a snapshot holds a copy), must fit the managed heap.</summary>
+    /// <summary>
+    /// A guest decides how large its map grows, up to a bound; the bound, twice (a snapshot holds a copy), must fit the managed heap.
+    /// </summary>
     private static void CheckMapFits(SharedRegionTracker tracker)
     {
         const long EverythingElse = 16 << 20;
@@ -207,7 +218,8 @@ public static class VirtualMachineBuilder
         if ((tracker.MaximumBytes * 2) + EverythingElse > heap)
         {
             throw new HostLacksException(
-                $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, twice while it is written; the heap has {heap >> 20} MiB",
+                $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, twice while it is "
+                + $"written; the heap has {heap >> 20} MiB",
                 "give the guest less with --memory, or raise the heap with DOTNET_GCHeapHardLimit=0x20000000");
         }
     }
@@ -288,7 +300,11 @@ public static class VirtualMachineBuilder
         var keyboard = new I8042(stop, new GsiLine(vm, I8042.KeyboardIrq));
         ports.Register(I8042.DataPort, 1, keyboard.Data, "i8042-data");
         ports.Register(I8042.CommandPort, 1, keyboard.Command, "i8042-command");
-        ports.Register(CmosRtc.Port, CmosRtc.WindowLength, new CmosRtc(TimeProvider.System, layout.LowRam.Length, layout.HighRam.Length), "cmos-rtc");
+        ports.Register(
+            CmosRtc.Port,
+            CmosRtc.WindowLength,
+            new CmosRtc(TimeProvider.System, layout.LowRam.Length, layout.HighRam.Length),
+            "cmos-rtc");
         ports.Register(PostCode.Port, 1, new PostCode(), "post-code");
         var reset = new ResetPort(stop);
         if (firmware is null)
@@ -397,7 +413,9 @@ public static class VirtualMachineBuilder
     /// <summary>Only what the guest reports as shared is touched; one that cannot report gets nothing done.</summary>
     private static void WarnOfDevicesWithoutSharing(VmConfig config, uint features, ILogger log)
     {
-        if (DevicePlan.Create(config).VirtioDevices.Count > 0 && config.Sev.Mode != SevMode.None && !IsAllowed(config, features, KvmFeature.HcMapGpaRange))
+        if (DevicePlan.Create(config).VirtioDevices.Count > 0
+            && config.Sev.Mode != SevMode.None
+            && !IsAllowed(config, features, KvmFeature.HcMapGpaRange))
         {
             log.Warning("The guest is not offered the hypercall by which it shares pages: its virtio devices will refuse all its memory");
         }

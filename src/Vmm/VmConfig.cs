@@ -104,8 +104,8 @@ public sealed record SevConfig
     };
 
     /// <summary>
-    /// Directory that keeps the platform of <see cref="SevMode.Simulated"/>, made if it is not there; null for a platform that ends with the
-    /// machine.
+    /// Directory that keeps the platform of <see cref="SevMode.Simulated"/>, made if it is not there; null for a platform that ends with
+    /// the machine.
     /// </summary>
     public string? ModelDirectory { get; init; }
 

@@ -12,7 +12,10 @@ using KvmSevVmm.Vmm.Vcpus;
 
 namespace KvmSevVmm.Bench;
 
-/// <summary>One port-output exit, round trip: the monitor's own dispatcher and bus against a C loop that only calls KVM_RUN, in turns on the same vCPU.</summary>
+/// <summary>
+/// One port-output exit, round trip: the monitor's own dispatcher and bus against a C loop that only calls KVM_RUN, in turns on the same
+/// vCPU.
+/// </summary>
 internal static class ExitBenchmark
 {
     private const int ExitsPerBatch = 500;
@@ -63,7 +66,13 @@ internal static class ExitBenchmark
             ports,
             new IoBus(),
             new MapGpaRangeHandler(HypercallAbi.MapGpaRange, isOffered: true, tracker, null, log),
-            new MsrHandler(SevMode.None, answersMigrationControl: false, UnknownMsrPolicy.GeneralProtection, new MigrationControl(SevMode.None, tracker), null, log),
+            new MsrHandler(
+                SevMode.None,
+                answersMigrationControl: false,
+                UnknownMsrPolicy.GeneralProtection,
+                new MigrationControl(SevMode.None, tracker),
+                null,
+                log),
             stop);
         var statistics = new VcpuStatistics();
 
@@ -88,8 +97,15 @@ internal static class ExitBenchmark
             ratios[Rounds / 2],
             RatioLimit,
             "ratio",
-            string.Create(CultureInfo.InvariantCulture, $"quartiles {ratios[Rounds / 4]:0.000} to {ratios[Rounds * 3 / 4]:0.000}, {nanoseconds.Min():0} ns at best"));
-        report.Add("exit path, bytes allocated", allocated, 0, "B", string.Create(CultureInfo.InvariantCulture, $"in {Rounds * ExitsPerBatch} exits"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"quartiles {ratios[Rounds / 4]:0.000} to {ratios[Rounds * 3 / 4]:0.000}, {nanoseconds.Min():0} ns at best"));
+        report.Add(
+            "exit path, bytes allocated",
+            allocated,
+            0,
+            "B",
+            string.Create(CultureInfo.InvariantCulture, $"in {Rounds * ExitsPerBatch} exits"));
     }
 
     private static double TimeC(RunInC runInC, KvmVcpu vcpu)

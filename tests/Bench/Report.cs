@@ -19,7 +19,8 @@ internal sealed class Report
         bool isOver = value > limit;
         IsOverLimit |= isOver;
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{(isOver ? "OVER" : "ok"),-5}{name,-44}{value,10:0.###} {unit,-6} limit {limit:0.###}; {detail}"));
+            CultureInfo.InvariantCulture,
+            $"{(isOver ? "OVER" : "ok"),-5}{name,-44}{value,10:0.###} {unit,-6} limit {limit:0.###}; {detail}"));
     }
 
     /// <summary>Prints a figure without a limit.</summary>

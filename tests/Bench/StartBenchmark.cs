@@ -7,7 +7,10 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace KvmSevVmm.Bench;
 
-/// <summary>The whole process, from its start to its end, for a guest that ends with its first instruction: no less than process start to first KVM_RUN.</summary>
+/// <summary>
+/// The whole process, from its start to its end, for a guest that ends with its first instruction: no less than process start to first
+/// KVM_RUN.
+/// </summary>
 internal static class StartBenchmark
 {
     private const int Runs = 40;
@@ -53,7 +56,11 @@ internal static class StartBenchmark
     private static void RunOnce(string kvmsev, string kernel, string result)
     {
         var start = new ProcessStartInfo(
-            kvmsev, ["run", "--kernel", kernel, "--memory", "512M", "--debug-exit", "0xf4", "--serial", "off", "--timeout", "20s", "--quiet", "--result", result])
+            kvmsev,
+            [
+                "run", "--kernel", kernel, "--memory", "512M", "--debug-exit", "0xf4", "--serial", "off", "--timeout", "20s", "--quiet",
+                "--result", result,
+            ])
         {
             RedirectStandardError = true,
         };

@@ -20,7 +20,9 @@ internal static class TrackerBenchmark
         MeasureReset(report);
     }
 
-    /// <summary>What a Linux guest does: all of RAM private, swiotlb shared in 2 MiB steps, single pages, half of them given back.</summary>
+    /// <summary>
+    /// What a Linux guest does: all of RAM private, swiotlb shared in 2 MiB steps, single pages, half of them given back.
+    /// </summary>
     private static void MeasureBoot(Report report)
     {
         var random = new Random(1);
@@ -110,7 +112,8 @@ internal static class TrackerBenchmark
             microseconds[i] = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
         }
 
-        report.Add("tracker, reset of 1 TiB", Median(microseconds), 20, "us", $"after a boot's worth of single pages, median of {Repetitions}");
+        report.Add(
+            "tracker, reset of 1 TiB", Median(microseconds), 20, "us", $"after a boot's worth of single pages, median of {Repetitions}");
     }
 
     private static GpaRange Pages(ulong first, ulong count) => new(new Gpa(first << GuestPage.Shift), count << GuestPage.Shift);

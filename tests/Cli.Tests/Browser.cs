@@ -24,12 +24,14 @@ internal sealed partial class Browser : IDisposable
     }
 
     /// <summary>Why there is no browser here, or null.</summary>
-    public static string? SkipReason => File.Exists(Driver) && File.Exists(Chromium) ? null : "chromium and chromium-driver are not installed";
+    public static string? SkipReason =>
+        File.Exists(Driver) && File.Exists(Chromium) ? null : "chromium and chromium-driver are not installed";
 
     /// <summary>Starts a browser.</summary>
     public static async Task<Browser> StartAsync()
     {
-        Process process = Process.Start(new ProcessStartInfo(Driver, ["--port=0"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Process process = Process.Start(
+            new ProcessStartInfo(Driver, ["--port=0"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Browser browser = new(process);
         try
         {
@@ -89,7 +91,8 @@ internal sealed partial class Browser : IDisposable
 
     /// <summary>Runs a script that returns a text.</summary>
     public async Task<string> ScriptAsync(string script) =>
-        (await SendAsync(HttpMethod.Post, _session + "/execute/sync", new JsonObject { ["script"] = script, ["args"] = new JsonArray() })).ToString();
+        (await SendAsync(
+            HttpMethod.Post, _session + "/execute/sync", new JsonObject { ["script"] = script, ["args"] = new JsonArray() })).ToString();
 
     /// <summary>Waits until a script returns a text: what the browser tells a page of, it tells it when it likes.</summary>
     public async Task WaitForAsync(string script, string expected)

@@ -17,7 +17,10 @@ public sealed class ErrorReportTests
         new(new InvalidInputException("vmlinuz", "setup_sects", "is 0"), 65, "vmlinuz: setup_sects: is 0", null),
         new(new HostLacksException("This host has no SEV.", "Use --sev simulated."), 69, "This host has no SEV.", "Use --sev simulated."),
         new(new SevFormatException("vm_godh.b64", "certificate", "is short"), 65, "vm_godh.b64: certificate: is short", null),
-        new(new CryptoUnavailableException("libssl.so.3", "Install it."), 69, "libssl.so.3 cannot be loaded: no cryptography on this machine", "Install it."),
+        new(
+            new CryptoUnavailableException("libssl.so.3", "Install it."),
+            69,
+            "libssl.so.3 cannot be loaded: no cryptography on this machine", "Install it."),
         new(new UsageException("--x is wrong", "write --y"), 64, "--x is wrong", "write --y"),
         new(new FileNotFoundException("no a"), 66, "no a", null),
         new(new DirectoryNotFoundException("no b"), 66, "no b", null),
@@ -83,7 +86,8 @@ public sealed class ErrorReportTests
     {
         KvmException kernel = KvmException.FromErrno("KVM_SEV_INIT", (int)errno);
 
-        Assert.Equal(exitCode, ErrorReport.For(new SevCommandFailedException(kernel.Call, null, kernel.Message, kernel.Hint, kernel)).ExitCode);
+        Assert.Equal(
+            exitCode, ErrorReport.For(new SevCommandFailedException(kernel.Call, null, kernel.Message, kernel.Hint, kernel)).ExitCode);
     }
 
     [Fact]

@@ -62,6 +62,7 @@ internal static class MapFiles
             $$$"""{"schema":"kvmsev.encryption-bitmap/1","vm":{"mode":"simulated","cBit":39,"memoryBytes":{{{Pages * 4096}}}},"""
             + """ "pageSize":4096,"generation":5,"capturedAt":"2025-01-31T23:59:59.1234567Z","migrationReady":false,"""
             + $$$""" "totals":{"privatePages":{{{Pages / 2}}},"sharedPages":{{{Pages / 2}}},"unreportedPages":0},"""
-            + $$$""" "ram":[{"start":"0x0","end":"0x1000000000"}],"bitmap":{"bitsPerPage":2,"bytes":{{{Pages / 4}}}},"labels":[]}""" + "\n");
+            + $$$""" "ram":[{"start":"0x0","end":"0x1000000000"}],"bitmap":{"bitsPerPage":2,"bytes":{{{Pages / 4}}}},"labels":[]}"""
+            + "\n");
     }
 }

@@ -109,7 +109,8 @@ public sealed class ProcessTests
     {
         try
         {
-            string line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(static line => line.StartsWith("VmHWM:", StringComparison.Ordinal)) ?? "0 0 0";
+            string line = File.ReadLines($"/proc/{process}/status")
+                .FirstOrDefault(static line => line.StartsWith("VmHWM:", StringComparison.Ordinal)) ?? "0 0 0";
             return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
         }
         catch (IOException)

@@ -70,8 +70,14 @@ public sealed class BootTests
     {
         string[] lines = File.ReadAllLines(_boot.PathOf("events.jsonl"));
 
-        Assert.Contains(lines, static line => line.Contains("\"msr-read\"", StringComparison.Ordinal) && line.Contains("0xc0010131", StringComparison.Ordinal));
-        Assert.Contains(lines, static line => line.Contains("\"msr-write\"", StringComparison.Ordinal) && line.Contains("\"index\":\"0x4b564d08\",\"value\":\"0x1\"", StringComparison.Ordinal));
+        Assert.Contains(
+            lines,
+            static line => line.Contains("\"msr-read\"", StringComparison.Ordinal)
+                && line.Contains("0xc0010131", StringComparison.Ordinal));
+        Assert.Contains(
+            lines,
+            static line => line.Contains("\"msr-write\"", StringComparison.Ordinal)
+                && line.Contains("\"index\":\"0x4b564d08\",\"value\":\"0x1\"", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>The kernel's rules for KVM_HC_MAP_GPA_RANGE and the monitor's, each shown by a tiny guest that makes the call on a real kvm_amd.</summary>
+/// <summary>
+/// The kernel's rules for KVM_HC_MAP_GPA_RANGE and the monitor's, each shown by a tiny guest that makes the call on a real kvm_amd.
+/// </summary>
 public sealed class HypercallRulesTests
 {
     private const string Success = "0x0";

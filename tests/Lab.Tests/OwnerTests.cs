@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace KvmSevVmm.Lab.Tests;
 
 /// <summary>
-/// An unmodified Debian kernel as a simulated SEV guest that waits for its owner: certificates, session, measurement, secret, and the secret
-/// read by the guest. Everything by command line.
+/// An unmodified Debian kernel as a simulated SEV guest that waits for its owner: certificates, session, measurement, secret, and the
+/// secret read by the guest. Everything by command line.
 /// </summary>
 public sealed class OwnerTests : IDisposable
 {
@@ -35,7 +35,9 @@ public sealed class OwnerTests : IDisposable
         string console = File.ReadAllText(Path.Combine(output, "console.log"));
         Assert.Contains("Memory Encryption Features active: AMD SEV", console, StringComparison.Ordinal);
         Assert.Contains(
-            $"kvmsev-guest: secret key sha256 {Convert.ToHexStringLower(SHA256.HashData("the owner was here"u8))}", console, StringComparison.Ordinal);
+            $"kvmsev-guest: secret key sha256 {Convert.ToHexStringLower(SHA256.HashData("the owner was here"u8))}",
+            console,
+            StringComparison.Ordinal);
         JsonElement bundle = Json(output, "launch.json");
         JsonElement result = Json(output, "result.json");
         Assert.Equal(bundle.GetProperty("launchDigest").GetString(), result.GetProperty("launchDigest").GetString());

@@ -28,7 +28,10 @@ public sealed class ProbeFixture
     {
         LabOutput run = Laboratory.Run(
             "scripts/lab.sh",
-            ["--file", Repository.Artifact("labprobe"), "--file", Repository.Artifact("libMonoPosixHelper.so"), "--timeout", "180", "--", "labprobe"],
+            [
+                "--file", Repository.Artifact("labprobe"), "--file", Repository.Artifact("libMonoPosixHelper.so"),
+                "--timeout", "180", "--", "labprobe",
+            ],
             TimeSpan.FromSeconds(240));
         Assert.True(run.ExitCode == 0, $"labprobe ended with {run.ExitCode}\n{run.Output}\n{run.Error}");
         return run.Output

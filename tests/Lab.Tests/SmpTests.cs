@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>An unmodified Debian kernel with several vCPUs, as a simulated SEV guest: it finds them by ACPI, and ends itself by ACPI.</summary>
+/// <summary>
+/// An unmodified Debian kernel with several vCPUs, as a simulated SEV guest: it finds them by ACPI, and ends itself by ACPI.
+/// </summary>
 public sealed class SmpTests : IDisposable
 {
     private const int GuestSeconds = 400;

@@ -40,7 +40,8 @@ public sealed class WalkThroughTests : IDisposable
         StringBuilder script = new("set -e\ncd /tmp\nln -s /in/vmlinuz /in/initrd.img .\n");
         foreach (string command in WalkThrough.ReadCommands(document, withLaboratory: true))
         {
-            script.Append("echo '$ ").Append(command.Replace("'", "'\\''", StringComparison.Ordinal)).Append("'\n").Append(command).Append('\n');
+            script.Append("echo '$ ").Append(command.Replace("'", "'\\''", StringComparison.Ordinal)).Append("'\n")
+                .Append(command).Append('\n');
         }
 
         return script.ToString();

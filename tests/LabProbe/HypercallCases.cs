@@ -41,7 +41,10 @@ internal static class HypercallCases
         new("mode-16") { Mode = GuestMode.Real16, Rbx = 2 * Page, Rdx = Encrypted },
         new("mode-32") { Mode = GuestMode.Protected32, Rbx = 2 * Page, Rdx = Encrypted },
         new("mode-64") { Mode = GuestMode.Long64, Rbx = 2 * Page, Rdx = Encrypted },
-        new("mode-32-high-halves") { Mode = GuestMode.Protected32, Rax = 0x5_0000_000C, Rbx = 0x7_0000_2000, Rcx = 0x9_0000_0001, Rdx = 0x3_0000_0010 },
+        new("mode-32-high-halves")
+        {
+            Mode = GuestMode.Protected32, Rax = 0x5_0000_000C, Rbx = 0x7_0000_2000, Rcx = 0x9_0000_0001, Rdx = 0x3_0000_0010,
+        },
         new("page-enc-status-0") { Abi = HypercallAbi.PageEncStatus, Rbx = 2 * Page, Rdx = 0 },
         new("page-enc-status-1") { Abi = HypercallAbi.PageEncStatus, Rbx = 2 * Page, Rdx = 1 },
         new("page-enc-status-16") { Abi = HypercallAbi.PageEncStatus, Rbx = 2 * Page, Rdx = Encrypted },

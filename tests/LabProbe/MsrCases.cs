@@ -26,7 +26,10 @@ internal static class MsrCases
         new("migration-control-write-high") { Action = ProbeAction.WriteMsr, Rcx = MigrationControl, Rax = 1, Rdx = 1 },
         new("unknown-read") { Action = ProbeAction.ReadMsr, Rcx = Unknown },
         new("unknown-write") { Action = ProbeAction.WriteMsr, Rcx = Unknown, Rax = 7 },
-        new("unknown-read-ignored") { Action = ProbeAction.ReadMsr, Rcx = Unknown, UnknownMsrs = UnknownMsrPolicy.Ignore, Rax = 7, Rdx = 7 },
+        new("unknown-read-ignored")
+        {
+            Action = ProbeAction.ReadMsr, Rcx = Unknown, UnknownMsrs = UnknownMsrPolicy.Ignore, Rax = 7, Rdx = 7,
+        },
         new("unknown-write-ignored") { Action = ProbeAction.WriteMsr, Rcx = Unknown, Rax = 7, UnknownMsrs = UnknownMsrPolicy.Ignore },
     ];
 }

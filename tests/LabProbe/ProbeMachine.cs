@@ -28,7 +28,8 @@ internal static class ProbeMachine
     {
         using MappedRegion second = MappedRegion.MapAnonymous(FurtherSlotBytes);
         using MappedRegion third = MappedRegion.MapAnonymous(FurtherSlotBytes);
-        using TinyGuest guest = TinyGuest.Create(probe.Mode, assembler => Assemble(assembler, probe.Action), FirstSlotBytes, configureVm: vm =>
+        using TinyGuest guest = TinyGuest.Create(
+            probe.Mode, assembler => Assemble(assembler, probe.Action), FirstSlotBytes, configureVm: vm =>
         {
             vm.SetUserMemoryRegion(1, 0, SecondSlot, FurtherSlotBytes, second.Address);
             vm.SetUserMemoryRegion(2, 0, ThirdSlot, FurtherSlotBytes, third.Address);

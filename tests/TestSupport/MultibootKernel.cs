@@ -3,7 +3,9 @@ using Iced.Intel;
 
 namespace KvmSevVmm.TestSupport;
 
-/// <summary>A multiboot image of a few instructions, as kvm-unit-tests make them: a 32-bit ELF file at 4 MiB with the header in front.</summary>
+/// <summary>
+/// A multiboot image of a few instructions, as kvm-unit-tests make them: a 32-bit ELF file at 4 MiB with the header in front.
+/// </summary>
 public static class MultibootKernel
 {
     /// <summary>Where the image lies.</summary>

@@ -2,8 +2,8 @@ namespace KvmSevVmm.TestSupport;
 
 /// <summary>The commands of a document, as its reader types them: lines after <c>$ </c> in its <c>console</c> blocks.</summary>
 /// <remarks>
-/// A block behind a line <c>&lt;!-- laboratory --&gt;</c> needs a host that can simulate SEV, one behind <c>&lt;!-- hardware --&gt;</c> an EPYC;
-/// every other block runs anywhere.
+/// A block behind a line <c>&lt;!-- laboratory --&gt;</c> needs a host that can simulate SEV, one behind <c>&lt;!-- hardware --&gt;</c> an
+/// EPYC; every other block runs anywhere.
 /// </remarks>
 public static class WalkThrough
 {

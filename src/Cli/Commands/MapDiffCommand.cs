@@ -46,7 +46,9 @@ internal static class MapDiffCommand
         }
 
         IEnumerable<SharedRegionChange> changes = SharedRegionMap.Diff(before, after);
-        bool isDifferent = options.Json ? WriteJson(options, before.Mode, after.Mode, changes, context.Output) : WriteTable(changes, context.Output);
+        bool isDifferent = options.Json
+            ? WriteJson(options, before.Mode, after.Mode, changes, context.Output)
+            : WriteTable(changes, context.Output);
         MapFile.WarnOfSimulation(options, context, before, after);
         return isDifferent ? ExitCode.Failure : ExitCode.Success;
     }

@@ -77,7 +77,8 @@ internal sealed class RunFiles : IDisposable
     {
         if (path is not null && (path == "-" || FileKind.TypeOf(path) is not (null or FilePermissions.S_IFREG)))
         {
-            throw new UsageException($"--event-log: '{path}' is not a regular file", "write to a file and follow the map instead, or read it afterwards");
+            throw new UsageException(
+                $"--event-log: '{path}' is not a regular file", "write to a file and follow the map instead, or read it afterwards");
         }
 
         return OpenOne("--event-log", path, standardOutput);

@@ -200,7 +200,8 @@ internal sealed class RunOptions : BootOptions
         SevConfig sev = SevValue.Parse(Sev);
         if (sev.HasKernelHashes && (Kernel is null || Firmware is null))
         {
-            throw new UsageException("--sev kernel-hashes=on needs both --firmware, which checks the hashes, and --kernel, of which they are");
+            throw new UsageException(
+                "--sev kernel-hashes=on needs both --firmware, which checks the hashes, and --kernel, of which they are");
         }
     }
 

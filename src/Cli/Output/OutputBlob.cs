@@ -3,7 +3,9 @@ using KvmSevVmm.Sev;
 
 namespace KvmSevVmm.Cli.Output;
 
-/// <summary>Writes the binary structures of SEV, as they are or as base64 on one line, which is what QEMU and libvirt pass around.</summary>
+/// <summary>
+/// Writes the binary structures of SEV, as they are or as base64 on one line, which is what QEMU and libvirt pass around.
+/// </summary>
 internal static class OutputBlob
 {
     /// <summary>Writes one structure to one file, mode 0600 where the file is new.</summary>

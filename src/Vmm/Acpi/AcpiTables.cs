@@ -5,9 +5,9 @@ namespace KvmSevVmm.Vmm.Acpi;
 
 /// <summary>All ACPI tables of a machine, before they have an address: the same machine gives the same bytes.</summary>
 /// <remarks>
-/// <para>Two blocks, as firmware takes them: the RSDP, and the tables one after the other, each on a 16-byte boundary. Pointers hold offsets
-/// into the second block; <see cref="Pointers"/> and <see cref="Checksums"/> say what remains to be done once it has an address. A direct
-/// boot does it by <see cref="Place"/>; firmware does it itself.</para>
+/// <para>Two blocks, as firmware takes them: the RSDP, and the tables one after the other, each on a 16-byte boundary. Pointers hold
+/// offsets into the second block; <see cref="Pointers"/> and <see cref="Checksums"/> say what remains to be done once it has an address. A
+/// direct boot does it by <see cref="Place"/>; firmware does it itself.</para>
 /// <para>Source: ACPI 6.4, chapter 5.2.</para>
 /// </remarks>
 public sealed class AcpiTables

@@ -160,7 +160,8 @@ internal sealed class AmlWriter
     {
         if (!IsName(name))
         {
-            throw new ArgumentException($"'{name}' is not a name of the ACPI namespace: four of A-Z, 0-9 and _, no digit first.", nameof(name));
+            throw new ArgumentException(
+                $"'{name}' is not a name of the ACPI namespace: four of A-Z, 0-9 and _, no digit first.", nameof(name));
         }
 
         Raw(Encoding.ASCII.GetBytes(name));

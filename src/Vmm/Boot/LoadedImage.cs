@@ -30,8 +30,8 @@ public sealed class LoadedImage
     public GpaRange Initrd { get; }
 
     /// <summary>
-    /// Where the guest looks for a launch secret; empty for nowhere. Without firmware it is the initrd's last page, if that was asked for: a
-    /// measured page of zeros, and a secret there that is a cpio archive becomes files of the guest's initial file system.
+    /// Where the guest looks for a launch secret; empty for nowhere. Without firmware it is the initrd's last page, if that was asked for:
+    /// a measured page of zeros, and a secret there that is a cpio archive becomes files of the guest's initial file system.
     /// </summary>
     public GpaRange SecretArea { get; }
 
@@ -99,8 +99,8 @@ public sealed class LoadedImage
     }
 
     /// <summary>
-    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory, AcpiTables?, bool)"/> but reading the contents of the two
-    /// files, which then also lack in <see cref="Measured"/>.
+    /// Does all of <see cref="Load(KernelImage, ImageSource?, string, GuestMemory, AcpiTables?, bool)"/> but reading the contents of the
+    /// two files, which then also lack in <see cref="Measured"/>.
     /// </summary>
     /// <param name="kernel">The kernel; stays the caller's.</param>
     /// <param name="initrd">The initrd, or null; stays the caller's.</param>

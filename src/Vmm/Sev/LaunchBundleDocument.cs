@@ -1,6 +1,8 @@
 namespace KvmSevVmm.Vmm.Sev;
 
-/// <summary>The JSON of a launch bundle, schema <c>kvmsev.launch-bundle/1</c>; the order of the properties is the order in the file.</summary>
+/// <summary>
+/// The JSON of a launch bundle, schema <c>kvmsev.launch-bundle/1</c>; the order of the properties is the order in the file.
+/// </summary>
 internal sealed record LaunchBundleDocument(
     string Schema,
     string Mode,

@@ -9,7 +9,9 @@ namespace KvmSevVmm.Vmm.Sev;
 /// The vCPUs' save areas (VMSA) as KVM makes and the firmware measures them, computed from the registers that the vCPUs start with. So the
 /// launch digest of a SEV-ES guest is known beforehand, by whoever has the same files: no KVM is asked.
 /// </summary>
-/// <remarks>Source: Linux, arch/x86/kvm/svm/sev.c (sev_es_sync_vmsa) and svm.c (init_vmcb, svm_set_segment, svm_set_cr0, svm_set_cr4).</remarks>
+/// <remarks>
+/// Source: Linux, arch/x86/kvm/svm/sev.c (sev_es_sync_vmsa) and svm.c (init_vmcb, svm_set_segment, svm_set_cr0, svm_set_cr4).
+/// </remarks>
 public static class SaveAreas
 {
     /// <summary>EFER.SVME, which KVM sets in every save area.</summary>

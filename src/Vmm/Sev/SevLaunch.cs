@@ -10,8 +10,8 @@ namespace KvmSevVmm.Vmm.Sev;
 
 /// <summary>The launch of a SEV or SEV-ES guest: what was loaded becomes private, is measured, and may run. Holds its RAM pinned.</summary>
 /// <remarks>
-/// The guest is initialised and its vCPUs have their final registers before <see cref="Measure"/>; <see cref="Finish"/> lets it run. What is
-/// pinned when a step fails is released by <see cref="Dispose"/>. Dispose after the vCPU threads have ended and before the VM is closed.
+/// The guest is initialised and its vCPUs have their final registers before <see cref="Measure"/>; <see cref="Finish"/> lets it run. What
+/// is pinned when a step fails is released by <see cref="Dispose"/>. Dispose after the vCPU threads have ended and before the VM is closed.
 /// </remarks>
 public sealed class SevLaunch : IDisposable
 {

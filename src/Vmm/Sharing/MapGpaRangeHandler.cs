@@ -113,7 +113,9 @@ public sealed class MapGpaRangeHandler
         return VcpuAction.Resume;
     }
 
-    /// <summary>Answers KVM_EXIT_MEMORY_FAULT: a SEV-SNP guest touched pages in the half that they are not in, and did not ask before.</summary>
+    /// <summary>
+    /// Answers KVM_EXIT_MEMORY_FAULT: a SEV-SNP guest touched pages in the half that they are not in, and did not ask before.
+    /// </summary>
     /// <param name="fault">Where, and which half it meant.</param>
     /// <param name="vcpuIndex">Which vCPU.</param>
     /// <returns>False when that cannot be answered: no SEV-SNP guest, no RAM, or the kernel refused.</returns>

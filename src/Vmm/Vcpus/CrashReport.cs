@@ -66,13 +66,16 @@ public sealed record CrashReport(string Explanation, string State)
         VcpuExitReason.InternalError => ExplainInternalError(ref exit.InternalError),
         VcpuExitReason.FailEntry => string.Create(
             CultureInfo.InvariantCulture,
-            $"KVM_EXIT_FAIL_ENTRY, hardware reason 0x{exit.FailEntry.HardwareEntryFailureReason:x}: the processor refused the guest's state."),
+            $"KVM_EXIT_FAIL_ENTRY, hardware reason 0x{exit.FailEntry.HardwareEntryFailureReason:x}: "
+            + $"the processor refused the guest's state."),
         VcpuExitReason.ApResetHold =>
             "KVM_EXIT_AP_RESET_HOLD: the guest parked this vCPU, and there is no interrupt controller in the kernel that could start it.",
         VcpuExitReason.Hlt => "KVM_EXIT_HLT: halted, and no interrupt controller that could wake it.",
         VcpuExitReason.SystemEvent => string.Create(
-            CultureInfo.InvariantCulture, $"KVM_EXIT_SYSTEM_EVENT, type {exit.SystemEvent.Type} ({(KvmSystemEventType)exit.SystemEvent.Type})."),
-        _ => string.Create(CultureInfo.InvariantCulture, $"exit reason {(uint)exit.Reason} ({exit.Reason}), which this monitor does not handle."),
+            CultureInfo.InvariantCulture,
+            $"KVM_EXIT_SYSTEM_EVENT, type {exit.SystemEvent.Type} ({(KvmSystemEventType)exit.SystemEvent.Type})."),
+        _ => string.Create(
+            CultureInfo.InvariantCulture, $"exit reason {(uint)exit.Reason} ({exit.Reason}), which this monitor does not handle."),
     };
 
     private static string ExplainInternalError(ref KvmRunInternalError error) => (KvmInternalError)error.Suberror switch
@@ -126,7 +129,8 @@ public sealed record CrashReport(string Explanation, string State)
 
             formatter.Format(instruction, output);
             string hex = Convert.ToHexStringLower(bytes.AsSpan(offset, instruction.Length));
-            text.Append(CultureInfo.InvariantCulture, $"\n  {(i == 0 ? "=>" : "  ")} {instruction.IP:x16}  {hex,-20} {output.ToStringAndReset()}");
+            text.Append(
+                CultureInfo.InvariantCulture, $"\n  {(i == 0 ? "=>" : "  ")} {instruction.IP:x16}  {hex,-20} {output.ToStringAndReset()}");
         }
     }
 

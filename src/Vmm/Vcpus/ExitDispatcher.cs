@@ -9,8 +9,8 @@ namespace KvmSevVmm.Vmm.Vcpus;
 public sealed class ExitDispatcher
 {
     /// <summary>
-    /// How often a vCPU may fault on one page for the same reason, whatever it does in between: other vCPUs may take the page away each time,
-    /// but a broken page of the host looks the same and never ends.
+    /// How often a vCPU may fault on one page for the same reason, whatever it does in between: other vCPUs may take the page away each
+    /// time, but a broken page of the host looks the same and never ends.
     /// </summary>
     private const int MostSameFaults = 1000;
 
@@ -43,7 +43,8 @@ public sealed class ExitDispatcher
 
     /// <summary>Answers one exit.</summary>
     /// <param name="exit">The exit, decoded in place.</param>
-    /// <returns>What the vCPU does next; <see cref="VcpuAction.Stop"/> with <see cref="StopReason.Crash"/> requested for an exit that nobody owns.</returns>
+    /// <returns>What the vCPU does next; <see cref="VcpuAction.Stop"/> with <see cref="StopReason.Crash"/> requested for an exit that
+    /// nobody owns.</returns>
     public VcpuAction Dispatch(VcpuExit exit) => exit.Reason switch
     {
         VcpuExitReason.Io => AccessPort(exit),

@@ -27,7 +27,9 @@ public static class HypercallExits
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"KVM_CAP_EXIT_HYPERCALL: this kernel offers 0x{offered:x}, but 0x{missing:x} is asked for"),
-                offered == 0 ? "KVM_HC_MAP_GPA_RANGE needs Linux 5.14 or newer" : "give --exit-hypercalls a mask within what the kernel offers");
+                offered == 0
+                    ? "KVM_HC_MAP_GPA_RANGE needs Linux 5.14 or newer"
+                    : "give --exit-hypercalls a mask within what the kernel offers");
         }
 
         // Set even when it is 0, so that the mask is ours and not a default.

@@ -7,5 +7,6 @@ namespace KvmSevVmm.Vmm.Vcpus;
 /// them, and so its digest does not depend on the kernel.
 /// </summary>
 /// <param name="General">General registers, RIP and RFLAGS.</param>
-/// <param name="System">Segments, tables and control registers; the interrupt controller's (CR8, APIC base, pending vector) stay KVM's.</param>
+/// <param name="System">Segments, tables and control registers; the interrupt controller's (CR8, APIC base, pending vector) stay
+/// KVM's.</param>
 public readonly record struct InitialRegisters(KvmRegs General, KvmSregs System);

@@ -27,7 +27,12 @@ public sealed class MsrHandler
     /// <param name="events">The event log, or null.</param>
     /// <param name="log">For unknown MSRs.</param>
     public MsrHandler(
-        SevMode mode, bool answersMigrationControl, UnknownMsrPolicy policy, MigrationControl migrationControl, EventLog? events, BoundedLog log)
+        SevMode mode,
+        bool answersMigrationControl,
+        UnknownMsrPolicy policy,
+        MigrationControl migrationControl,
+        EventLog? events,
+        BoundedLog log)
     {
         _answersSevStatus = mode == SevMode.Simulated;
         _answersMigrationControl = answersMigrationControl;

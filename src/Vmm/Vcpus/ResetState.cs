@@ -19,7 +19,9 @@ public static class ResetState
     private const uint MtrrDefTypeMsr = 0x2FF;
     private const uint MiscEnableMsr = 0x1A0;
 
-    /// <summary>MTRRs on, fixed ranges on, default type write-back; without it Linux leaves PAT off and a SEV guest stops with a BUG.</summary>
+    /// <summary>
+    /// MTRRs on, fixed ranges on, default type write-back; without it Linux leaves PAT off and a SEV guest stops with a BUG.
+    /// </summary>
     private const ulong MtrrEnabledWriteBack = 0xC06;
 
     private const ulong MiscEnableFastStrings = 1;
@@ -53,8 +55,8 @@ public static class ResetState
     /// <param name="vcpuCount">Number of vCPUs.</param>
     /// <param name="cpuSignature">Leaf 1 EAX of the guest's CPUID.</param>
     /// <param name="hasProtectedState">
-    /// Whether the guest is one of SEV-ES or SEV-SNP: nobody can move its further vCPUs to where a start-up IPI points, so they start where the
-    /// image says.
+    /// Whether the guest is one of SEV-ES or SEV-SNP: nobody can move its further vCPUs to where a start-up IPI points, so they start where
+    /// the image says.
     /// </param>
     /// <exception cref="KvmSevVmm.Sev.SevFormatException">The image does not say.</exception>
     public static IReadOnlyList<InitialRegisters> ForFirmware(

@@ -89,7 +89,9 @@ public sealed class FirmwareLaunchTests : IDisposable
         Assert.Equal("True", run.OfVm("id_block"));
         JsonElement finish = run.Log.Single(static line => NameOf(line) == "SEV_SNP_LAUNCH_FINISH").GetProperty("args");
         Assert.Equal(Convert.ToHexStringLower(hostData), finish.GetProperty("host_data").GetString());
-        Assert.Equal((1, 1, 1), (finish.GetProperty("id_block_en").GetInt32(), finish.GetProperty("auth_key_en").GetInt32(), finish.GetProperty("vcek_disabled").GetInt32()));
+        Assert.Equal(1, finish.GetProperty("id_block_en").GetInt32());
+        Assert.Equal(1, finish.GetProperty("auth_key_en").GetInt32());
+        Assert.Equal(1, finish.GetProperty("vcek_disabled").GetInt32());
     }
 
     [Fact]
@@ -129,7 +131,8 @@ public sealed class FirmwareLaunchTests : IDisposable
         string firmware = WriteFirmware();
         SevFailure[] failures =
         [
-            .. Refusable.Select(call => call.Split(' ')).Select(call => new SevFailure(call[0], int.Parse(call[1], CultureInfo.InvariantCulture), errno))
+            .. Refusable.Select(call => call.Split(' '))
+                .Select(call => new SevFailure(call[0], int.Parse(call[1], CultureInfo.InvariantCulture), errno))
                 .Where(static failure => failure is not { Call: "SEV_SNP_LAUNCH_UPDATE", Errno: "EIO" })
         ];
         List<string> wrong = [];
@@ -143,7 +146,9 @@ public sealed class FirmwareLaunchTests : IDisposable
                 && run.Error.Contains(words, StringComparison.Ordinal) && run.Error.Contains("\n  hint: ", StringComparison.Ordinal);
             if (!isRight)
             {
-                wrong.Add($"--fail {failure}: exit code {run.ExitCode}, {run.Injected} injected, {string.Join(' ', run.Violations)}: {run.Error}");
+                wrong.Add(
+                    $"--fail {failure}: exit code {run.ExitCode}, {run.Injected} injected, "
+                    + $"{string.Join(' ', run.Violations)}: {run.Error}");
             }
         }
 
@@ -320,7 +325,8 @@ public sealed class FirmwareLaunchTests : IDisposable
         string? call = line.TryGetProperty("call", out JsonElement name) ? name.GetString() : null;
         return call switch
         {
-            "KVM_ENABLE_CAP" => line.GetProperty("args").GetProperty("cap").ToString() is "201" or "EXIT_HYPERCALL" or "KVM_CAP_EXIT_HYPERCALL"
+            "KVM_ENABLE_CAP" =>
+                line.GetProperty("args").GetProperty("cap").ToString() is "201" or "EXIT_HYPERCALL" or "KVM_CAP_EXIT_HYPERCALL"
                 ? "KVM_ENABLE_CAP EXIT_HYPERCALL"
                 : null,
             "KVM_CREATE_VM" or "SEV_INIT2" or "KVM_CREATE_GUEST_MEMFD" or "KVM_SET_USER_MEMORY_REGION2" or "KVM_CREATE_VCPU"

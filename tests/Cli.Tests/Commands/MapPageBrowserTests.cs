@@ -22,13 +22,16 @@ public sealed class MapPageBrowserTests : IDisposable
         Assert.Equal(
             0,
             CliRunner.Run(
-                "map", "timeline", Boots.Kaslr, "--console", Boots.Console, "--system-map", Boots.Symbols, "--format", "html", "--output", page).ExitCode);
+                "map", "timeline", Boots.Kaslr, "--console", Boots.Console, "--system-map", Boots.Symbols, "--format", "html",
+                "--output", page).ExitCode);
         using Browser browser = await Browser.StartAsync();
         _ = await browser.OpenAsync(page);
         await browser.ScreenshotAsync("light");
 
         Assert.Equal("Encryption map: simulated, 1 GiB", await browser.TextAsync("title"));
-        Assert.Equal("visible", await browser.ScriptAsync("return document.getElementById('simulated').checkVisibility() ? 'visible' : 'hidden'"));
+        Assert.Equal(
+            "visible",
+            await browser.ScriptAsync("return document.getElementById('simulated').checkVisibility() ? 'visible' : 'hidden'"));
         Assert.Equal("64.3 MiB", await browser.TextAsync("t2"));
 
         await MoveTheSlider(browser);

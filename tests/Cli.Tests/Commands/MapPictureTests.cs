@@ -16,7 +16,11 @@ public sealed partial class MapPictureTests : IDisposable
     [Fact]
     public void Show_OnATerminal_IsThePicture_In80Columns()
     {
-        CliRunner terminal = new() { IsOutputTerminal = true, Environment = { ["LANG"] = "C.UTF-8", ["TERM"] = "xterm", ["NO_COLOR"] = "1" } };
+        CliRunner terminal = new()
+        {
+            IsOutputTerminal = true,
+            Environment = { ["LANG"] = "C.UTF-8", ["TERM"] = "xterm", ["NO_COLOR"] = "1" },
+        };
 
         CliResult result = terminal.RunWith("map", "show", Boots.Kaslr);
 
@@ -38,19 +42,26 @@ public sealed partial class MapPictureTests : IDisposable
     [Fact]
     public void Show_OnATerminalWithColours_IsTheSameBehindThem()
     {
-        CliRunner plain = new() { IsOutputTerminal = true, Environment = { ["LC_ALL"] = "de_DE.UTF-8", ["TERM"] = "xterm", ["NO_COLOR"] = "1" } };
+        CliRunner plain = new()
+        {
+            IsOutputTerminal = true,
+            Environment = { ["LC_ALL"] = "de_DE.UTF-8", ["TERM"] = "xterm", ["NO_COLOR"] = "1" },
+        };
         CliRunner colored = new() { IsOutputTerminal = true, Environment = { ["LC_ALL"] = "de_DE.UTF-8", ["TERM"] = "xterm" } };
 
         string output = colored.RunWith("map", "show", Boots.Kaslr).Output;
 
         Assert.Contains("\u001b[38;5;", output, StringComparison.Ordinal);
-        Assert.All(output.Split('\n').Where(line => line.Contains('\u001b', StringComparison.Ordinal)), line => Assert.Contains("\u001b[0m", line, StringComparison.Ordinal));
+        Assert.All(
+            output.Split('\n').Where(line => line.Contains('\u001b', StringComparison.Ordinal)),
+            line => Assert.Contains("\u001b[0m", line, StringComparison.Ordinal));
         Assert.Equal(plain.RunWith("map", "show", Boots.Kaslr).Output, Escape().Replace(output, ""));
     }
 
     [Fact]
     public void Show_Piped_StaysTheTable() =>
-        Assert.Equal(CliRunner.Run("map", "show", Boots.Kaslr, "--format", "table").Output, CliRunner.Run("map", "show", Boots.Kaslr).Output);
+        Assert.Equal(
+            CliRunner.Run("map", "show", Boots.Kaslr, "--format", "table").Output, CliRunner.Run("map", "show", Boots.Kaslr).Output);
 
     [Fact]
     public void Show_Svg_IsXml_AndGolden()
@@ -111,7 +122,10 @@ public sealed partial class MapPictureTests : IDisposable
         string svg = CliRunner.Run("map", "show", _directory.File("evil.json"), "--format", "svg").Output;
 
         Assert.DoesNotContain("</script><b>", html, StringComparison.Ordinal);
-        Assert.Contains("</script><b>&", JsonDocument.Parse(Element(html, "meta")).RootElement.GetProperty("kinds")[0][0].GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "</script><b>&",
+            JsonDocument.Parse(Element(html, "meta")).RootElement.GetProperty("kinds")[0][0].GetString(),
+            StringComparison.Ordinal);
         _ = System.Xml.Linq.XDocument.Parse(svg);
     }
 

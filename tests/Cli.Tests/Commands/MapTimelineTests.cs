@@ -6,7 +6,8 @@ namespace KvmSevVmm.Cli.Tests.Commands;
 public sealed class MapTimelineTests : IDisposable
 {
     private const string Machine =
-        """{"t":0.1,"event":"machine","mode":"simulated","cBit":39,"memoryBytes":1048576,"hypercallAbi":"map-gpa-range","time":"2026-01-01T00:00:00.0000000Z"}"""
+        """{"t":0.1,"event":"machine","mode":"simulated","cBit":39,"memoryBytes":1048576,"hypercallAbi":"map-gpa-range","""
+        + """ "time":"2026-01-01T00:00:00.0000000Z"}"""
         + "\n" + """{"t":0.1,"event":"region","gpa":"0x0","pages":256,"label":"RAM","certainty":"exact"}""" + "\n";
 
     private readonly TempDirectory _directory = new();
@@ -26,7 +27,8 @@ public sealed class MapTimelineTests : IDisposable
     [Fact]
     public void Timeline_WithConsoleAndSymbols_IsExact()
     {
-        string json = CliRunner.Run("map", "timeline", Boots.Kaslr, "--console", Boots.Console, "--system-map", Boots.Symbols, "--json").Output;
+        string json = CliRunner.Run(
+            "map", "timeline", Boots.Kaslr, "--console", Boots.Console, "--system-map", Boots.Symbols, "--json").Output;
 
         Boots.AssertGolden("kaslr1g.timeline.json", json);
         Dictionary<string, string?> certainties = [];
@@ -67,7 +69,8 @@ public sealed class MapTimelineTests : IDisposable
 
         Boots.AssertGolden("diff.kinds", byKind.Output);
         Assert.Equal(0, byKind.ExitCode);
-        JsonElement json = JsonDocument.Parse(CliRunner.Run("map", "diff", Boots.NoKaslr, Boots.Kaslr, "--by-kind", "--json").Output).RootElement;
+        JsonElement json = JsonDocument.Parse(
+            CliRunner.Run("map", "diff", Boots.NoKaslr, Boots.Kaslr, "--by-kind", "--json").Output).RootElement;
         Assert.False(json.GetProperty("different").GetBoolean());
         Assert.Contains(json.GetProperty("kinds").EnumerateArray(), kind => kind.GetProperty("label").GetString() == "swiotlb"
             && kind.GetProperty("a").GetProperty("sharedPages").GetInt32() == 16384 && !kind.GetProperty("different").GetBoolean());
@@ -96,7 +99,8 @@ public sealed class MapTimelineTests : IDisposable
 
     [Fact]
     public void Diff_ByKindAndExact_Contradict() =>
-        CliRunner.Run("map", "diff", Boots.Kaslr, Boots.Kaslr, "--by-kind", "--exact").AssertFailure(64, "--by-kind and --exact contradict each other");
+        CliRunner.Run("map", "diff", Boots.Kaslr, Boots.Kaslr, "--by-kind", "--exact")
+            .AssertFailure(64, "--by-kind and --exact contradict each other");
 
     [Fact]
     public void Check_OfABoot_FindsNothing_AndSaysWhatItDidNotLookAt()
@@ -181,7 +185,8 @@ public sealed class MapTimelineTests : IDisposable
         ulong text = TextOf(CliRunner.Run("map", "show", Boots.Kaslr, "--system-map", Boots.Symbols, "--format", "csv").Output);
         File.WriteAllText(
             log,
-            lines + "\n" + $$"""{"t":{{time}},"event":"map-gpa-range","vcpu":0,"gpa":"0x{{text:x}}","pages":1,"attributes":"0x0","result":0}""" + "\n");
+            lines + "\n"
+            + $$"""{"t":{{time}},"event":"map-gpa-range","vcpu":0,"gpa":"0x{{text:x}}","pages":1,"attributes":"0x0","result":0}""" + "\n");
 
         CliResult result = CliRunner.Run("map", "check", log, "--system-map", Boots.Symbols);
 
@@ -194,8 +199,11 @@ public sealed class MapTimelineTests : IDisposable
 
     [Theory]
     [InlineData("{\"t\":0.1,\"event\":\"lifecycle\",\"name\":\"start\"}\n", "machine")]
-    [InlineData("{\"t\":0.1,\"event\":\"region\",\"gpa\":\"0x10\",\"pages\":1,\"label\":\"RAM\",\"certainty\":\"exact\"}\n", "line 1, region")]
-    [InlineData("{\"t\":0.1,\"event\":\"region\",\"gpa\":\"0x0\",\"pages\":99999999999999999,\"label\":\"RAM\",\"certainty\":\"exact\"}\n", "line 1, region")]
+    [InlineData(
+        "{\"t\":0.1,\"event\":\"region\",\"gpa\":\"0x10\",\"pages\":1,\"label\":\"RAM\",\"certainty\":\"exact\"}\n", "line 1, region")]
+    [InlineData(
+        "{\"t\":0.1,\"event\":\"region\",\"gpa\":\"0x0\",\"pages\":99999999999999999,\"label\":\"RAM\",\"certainty\":\"exact\"}\n",
+        "line 1, region")]
     [InlineData("{\"t\":0.1,\"event\":\"map-gpa-range\",\"vcpu\":0}\n", "line 1, map-gpa-range")]
     [InlineData("{\"t\":\"x\"}\n", "line 1, t")]
     [InlineData("{\"t\":0.2,\"event\":\"x\"}\n{\"t\":0.1,\"event\":\"x\"}\n", "line 2, t")]
@@ -250,5 +258,6 @@ public sealed class MapTimelineTests : IDisposable
     }
 
     private static string Call(string gpa, int pages, string attributes, int result) =>
-        $$"""{"t":0.2,"event":"map-gpa-range","vcpu":0,"gpa":"{{gpa}}","pages":{{pages}},"attributes":"{{attributes}}","result":{{result}}}""" + "\n";
+        $$"""{"t":0.2,"event":"map-gpa-range","vcpu":0,"gpa":"{{gpa}}","pages":{{pages}},"attributes":"{{attributes}}","""
+        + $$""" "result":{{result}}}""" + "\n";
 }

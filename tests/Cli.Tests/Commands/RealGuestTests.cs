@@ -48,7 +48,8 @@ public sealed class RealGuestTests : IDisposable
             c.jmp(forever);
         });
 
-        CliResult run = Run("run", "--kernel", kernel, "--until", "hello .* guest", "--timeout", "20s", "--result", _folder.File("result.json"));
+        CliResult run = Run(
+            "run", "--kernel", kernel, "--until", "hello .* guest", "--timeout", "20s", "--result", _folder.File("result.json"));
 
         Assert.Equal(ExitCode.Success, run.ExitCode);
         Assert.Contains("hello from the guest", run.Output, StringComparison.Ordinal);
@@ -255,7 +256,8 @@ public sealed class RealGuestTests : IDisposable
         // script(1) gives the program a terminal; the settings before and after must be the same.
         Assert.SkipUnless(File.Exists("/usr/bin/script"), "script(1) is not installed");
         string kernel = WriteKernel(Spin);
-        string command = $"stty -a > {_folder.File("before")}; {Path.Combine(AppContext.BaseDirectory, "kvmsev")} run --kernel {kernel} --timeout 30s; "
+        string command = $"stty -a > {_folder.File("before")}; "
+            + $"{Path.Combine(AppContext.BaseDirectory, "kvmsev")} run --kernel {kernel} --timeout 30s; "
             + $"echo $? > {_folder.File("code")}; stty -a > {_folder.File("after")}";
         using Process process = Process.Start(new ProcessStartInfo("/usr/bin/script", ["-qec", command, "/dev/null"])
         {

@@ -177,7 +177,10 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("sev-es,model=d", "--sev: model has no meaning with mode 'sev-es'", null)]
     [InlineData("none,policy=1", "--sev: policy has no meaning with mode 'none'", null)]
     [InlineData("none,session-file=s", "--sev: session-file has no meaning with mode 'none'", null)]
-    [InlineData("sev,policy=x", "--sev policy: \"x\" is none of: nodbg, noks, es, nosend, domain, sev, api-major=N, api-minor=N", "write a number, or names such as nodbg+es")]
+    [InlineData(
+        "sev,policy=x",
+        "--sev policy: \"x\" is none of: nodbg, noks, es, nosend, domain, sev, api-major=N, api-minor=N",
+        "write a number, or names such as nodbg+es")]
     [InlineData("sev,legacy-vm-type=yes", "--sev legacy-vm-type: unknown value 'yes'", "the values are: auto, on, off")]
     public void Sev_Bad_IsRefused(string text, string message, string? hint) => Fails(64, message, hint, "--sev", text);
 

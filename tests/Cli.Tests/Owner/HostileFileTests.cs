@@ -10,8 +10,8 @@ using KvmSevVmm.Vmm.Tests.Boot;
 namespace KvmSevVmm.Cli.Tests.Owner;
 
 /// <summary>
-/// Damaged files through the verbs: an answer, or one line that names the file and a field. The formats themselves are mutated by the hundred
-/// thousand in Sev.Tests; kernels, which no other test reads for people, here.
+/// Damaged files through the verbs: an answer, or one line that names the file and a field. The formats themselves are mutated by the
+/// hundred thousand in Sev.Tests; kernels, which no other test reads for people, here.
 /// </summary>
 public sealed class HostileFileTests : IDisposable
 {
@@ -29,11 +29,16 @@ public sealed class HostileFileTests : IDisposable
     [InlineData("inspect ovmf FILE")]
     [InlineData("inspect kernel FILE")]
     [InlineData("attest show FILE")]
-    [InlineData("attest verify FILE --tik TIK --policy 3 --firmware 1.55.25 --digest 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")]
+    [InlineData(
+        "attest verify FILE --tik TIK --policy 3 --firmware 1.55.25 "
+        + "--digest 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")]
     [InlineData("session inspect FILE --tik TIK --policy 3")]
     [InlineData("session create FILE --policy 3 --allow-simulated --name OUT --force")]
-    [InlineData("secret package --measurement FILE --tek TIK --tik TIK --entry 736869e5-84f0-4973-92ec-06879ce3da0b:x --header OUT --secret OUT2")]
-    [InlineData("secret package --measurement MEASUREMENT --tek FILE --tik FILE --entry 736869e5-84f0-4973-92ec-06879ce3da0b:x --header OUT --secret OUT2")]
+    [InlineData(
+        "secret package --measurement FILE --tek TIK --tik TIK --entry 736869e5-84f0-4973-92ec-06879ce3da0b:x --header OUT --secret OUT2")]
+    [InlineData(
+        "secret package --measurement MEASUREMENT --tek FILE --tik FILE --entry 736869e5-84f0-4973-92ec-06879ce3da0b:x "
+        + "--header OUT --secret OUT2")]
     public void DamagedFile_IsAnsweredOrNamed(string words)
     {
         _owner.MakeSession();
@@ -101,7 +106,8 @@ public sealed class HostileFileTests : IDisposable
         byte[] bundle = System.Text.Encoding.ASCII.GetBytes(
             $$"""
             {"schema":"kvmsev.launch-bundle/1","mode":"sev","kind":"sev","simulated":false,"policy":"0x3","firmware":{"apiMajor":1,
-            "apiMinor":55,"build":25},"launchDigest":"{{_owner.Digest}}","measurement":"{{Convert.ToBase64String(measurement)}}","platform":null}
+            "apiMinor":55,"build":25},"launchDigest":"{{_owner.Digest}}",
+            "measurement":"{{Convert.ToBase64String(measurement)}}","platform":null}
             """);
         return words switch
         {

@@ -149,7 +149,8 @@ public sealed class InspectCommandTests : IDisposable
         Assert.Equal(65, result.ExitCode);
         Assert.Empty(result.Output);
         Assert.StartsWith($"kvmsev: {file}: {field}: ", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
-        CliRunner.Run("inspect", verb, _directory.File("none")).AssertFailure(66, $"{Argument(verb)}: no such file: '{_directory.File("none")}'");
+        CliRunner.Run("inspect", verb, _directory.File("none"))
+            .AssertFailure(66, $"{Argument(verb)}: no such file: '{_directory.File("none")}'");
         CliRunner.Run("inspect", verb, _directory.Root)
             .AssertFailure(65, $"{Argument(verb)}: {_directory.Root}: is a directory, not a file");
     }
@@ -159,7 +160,8 @@ public sealed class InspectCommandTests : IDisposable
     {
         File.WriteAllBytes(_directory.File("empty"), []);
 
-        Assert.Contains(": size: ", Assert.Single(CliRunner.Run("inspect", "ovmf", _directory.File("empty")).ErrorLines), StringComparison.Ordinal);
+        Assert.Contains(
+            ": size: ", Assert.Single(CliRunner.Run("inspect", "ovmf", _directory.File("empty")).ErrorLines), StringComparison.Ordinal);
     }
 
     [Theory]

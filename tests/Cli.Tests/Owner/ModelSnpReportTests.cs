@@ -67,7 +67,8 @@ public sealed class ModelSnpReportTests : IDisposable
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("FAIL        crl: the list is not by", result.Output, StringComparison.Ordinal);
-        Assert.Contains("revoked certificates: 0", OwnerDirectory.Succeed("inspect", "cert", _directory.File("crl")).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "revoked certificates: 0", OwnerDirectory.Succeed("inspect", "cert", _directory.File("crl")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

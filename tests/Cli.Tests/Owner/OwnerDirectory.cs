@@ -7,7 +7,9 @@ using KvmSevVmm.Sev.Sessions;
 
 namespace KvmSevVmm.Cli.Tests.Owner;
 
-/// <summary>A directory in which an owner and a host with a model work, each by the command line; the launch itself is played here.</summary>
+/// <summary>
+/// A directory in which an owner and a host with a model work, each by the command line; the launch itself is played here.
+/// </summary>
 internal sealed class OwnerDirectory : IDisposable
 {
     private readonly TempDirectory _directory = new();

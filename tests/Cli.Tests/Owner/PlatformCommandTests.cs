@@ -56,7 +56,8 @@ public sealed class PlatformCommandTests : IDisposable
         Assert.Equal(size, blob.Bytes.Length);
         SevCertificateChain chain = SevCertificateChain.ParseExport(blob.Bytes, file);
         Assert.False(chain.Cek.IsUnsigned);
-        Assert.Equal(full ? CheckOutcome.Pass : CheckOutcome.NotChecked, SevChainVerifier.Verify(chain, PspAuthority.TrustingModel).Verdict);
+        Assert.Equal(
+            full ? CheckOutcome.Pass : CheckOutcome.NotChecked, SevChainVerifier.Verify(chain, PspAuthority.TrustingModel).Verdict);
     }
 
     [Fact]

@@ -122,7 +122,10 @@ public sealed class SessionCommandTests : IDisposable
     {
         _owner.MakeSession();
         byte[] old = File.ReadAllBytes(_owner.File("vm_tek.bin"));
-        string[] create = ["session", "create", _owner.File("platform.chain"), "--policy", "3", "--name", _owner.File("vm"), "--allow-simulated"];
+        string[] create =
+        [
+            "session", "create", _owner.File("platform.chain"), "--policy", "3", "--name", _owner.File("vm"), "--allow-simulated",
+        ];
 
         CliRunner.Run(create).AssertFailure(
             64, $"--name: '{_owner.File("vm_tek.bin")}' exists", "take another name, or --force if its keys are no longer needed");
@@ -149,7 +152,8 @@ public sealed class SessionCommandTests : IDisposable
             "--godh", Vectors.Path($"amd-sev-tool/session/{name}/godh.cert"),
         ];
 
-        Assert.Contains("PASS        session.policy-mac", OwnerDirectory.Succeed([.. inspect, "--policy", policy]).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "PASS        session.policy-mac", OwnerDirectory.Succeed([.. inspect, "--policy", policy]).Output, StringComparison.Ordinal);
         Assert.Contains("PASS        session.policy-mac", OwnerDirectory.Succeed(inspect).Output, StringComparison.Ordinal);
         CliResult refused = CliRunner.Run([.. inspect, "--policy", other]);
         Assert.Equal(1, refused.ExitCode);

@@ -4,7 +4,8 @@ using KvmSevVmm.TestSupport;
 namespace KvmSevVmm.Cli.Tests.Owner;
 
 /// <summary>
-/// The walk-throughs in docs/, typed into a shell as they stand: all that needs neither a guest nor an EPYC. The rest runs in the laboratory.
+/// The walk-throughs in docs/, typed into a shell as they stand: all that needs neither a guest nor an EPYC. The rest runs in the
+/// laboratory.
 /// </summary>
 public sealed class WalkThroughTests
 {

@@ -8,7 +8,8 @@ public sealed class CommandLineTests
 
     [Fact]
     public void GroupAlone_IsUsage() =>
-        CliRunner.Run("map").AssertFailure(64, "'map' needs a verb: show, timeline, diff, at, check", "'kvmsev map --help' lists the verbs");
+        CliRunner.Run("map").AssertFailure(
+            64, "'map' needs a verb: show, timeline, diff, at, check", "'kvmsev map --help' lists the verbs");
 
     [Theory]
     [InlineData("rnu", "unknown verb 'rnu'", "did you mean 'run'?")]

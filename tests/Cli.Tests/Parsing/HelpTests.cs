@@ -23,10 +23,10 @@ public sealed class HelpTests
         Assert.Superset(
             new HashSet<string>
             {
-                "run", "measure", "doctor", "version", "map show", "map diff", "map at", "session create", "session inspect", "attest verify",
-                "attest show", "secret package", "platform status", "platform export", "platform pek-csr", "platform import",
-                "platform reset", "platform rotate", "platform id", "inspect kernel", "inspect ovmf", "inspect cert", "inspect report",
-                "inspect session", "inspect id-block",
+                "run", "measure", "doctor", "version", "map show", "map diff", "map at", "session create", "session inspect",
+                "attest verify", "attest show", "secret package", "platform status", "platform export", "platform pek-csr",
+                "platform import", "platform reset", "platform rotate", "platform id", "inspect kernel", "inspect ovmf", "inspect cert",
+                "inspect report", "inspect session", "inspect id-block",
             },
             AllVerbs.Select(verb => verb.Path).ToHashSet());
 

@@ -13,7 +13,8 @@ public sealed class SecretArchiveTests
         string expected =
             "070701000000010000810000000000000000000000000100000000000000030000000000000000000000000000000000000002" + "00000000a\0"
             + "key\0"
-            + "0707010000000000000000000000000000000000000001000000000000000000000000000000000000000000000000" + "0000000B00000000TRAILER!!!\0";
+            + "0707010000000000000000000000000000000000000001000000000000000000000000000000000000000000000000"
+            + "0000000B00000000TRAILER!!!\0";
 
         byte[] archive = SecretArchive.ToBytes([new SecretFile("a", "key"u8.ToArray())]);
 
@@ -42,7 +43,8 @@ public sealed class SecretArchiveTests
             Assert.Equal(0, cpio.ExitCode);
             Assert.Equal("secret", File.ReadAllText(Path.Combine(folder, "etc/keys/disk.key")));
             Assert.Equal(1000, new FileInfo(Path.Combine(folder, "etc/other")).Length);
-            Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(Path.Combine(folder, "etc/keys/disk.key")) == UnixFileMode.UserRead);
+            Assert.True(
+                OperatingSystem.IsWindows() || File.GetUnixFileMode(Path.Combine(folder, "etc/keys/disk.key")) == UnixFileMode.UserRead);
         }
         finally
         {

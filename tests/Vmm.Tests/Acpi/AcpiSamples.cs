@@ -15,12 +15,13 @@ internal static class AcpiSamples
         DevicePlan.Create(new VmConfig { Boot = new BootConfig("vmlinuz", null, string.Empty) }).AcpiDevices;
 
     /// <summary>A virtio-mmio device as Linux looks for it.</summary>
-    internal static AcpiDevice VirtioMmio(uint index, GpaRange window, uint gsi, InterruptTrigger trigger) => new($"VR{index:D2}", "LNRO0005")
-    {
-        UniqueId = index,
-        IsCacheCoherent = true,
-        Resources = [new AcpiResource.Registers(window), new AcpiResource.Interrupt(gsi, trigger)],
-    };
+    internal static AcpiDevice VirtioMmio(uint index, GpaRange window, uint gsi, InterruptTrigger trigger) =>
+        new($"VR{index:D2}", "LNRO0005")
+        {
+            UniqueId = index,
+            IsCacheCoherent = true,
+            Resources = [new AcpiResource.Registers(window), new AcpiResource.Interrupt(gsi, trigger)],
+        };
 
     /// <summary>The platform's devices and as many others as there are interrupts for.</summary>
     internal static IReadOnlyList<AcpiDevice> Crowded()

@@ -14,7 +14,9 @@ using Serilog.Core;
 
 namespace KvmSevVmm.Vmm.Tests.Control;
 
-/// <summary>A control socket, and behind it a launch over the model of the firmware that waits for its owner on a thread of its own.</summary>
+/// <summary>
+/// A control socket, and behind it a launch over the model of the firmware that waits for its owner on a thread of its own.
+/// </summary>
 internal sealed class ControlFixture : IDisposable
 {
     internal static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);

@@ -158,7 +158,9 @@ public sealed class ControlServerTests : IDisposable
     [InlineData("qmp_capabilities", "{}", "CommandNotFound", "Capabilities negotiation is already complete, command ignored")]
     [InlineData("query-status", "{\"x\":1}", "GenericError", "Parameter 'x' is unexpected")]
     [InlineData("sev-inject-launch-secret", "{}", "GenericError", "Parameter 'packet-header' is missing")]
-    [InlineData("sev-inject-launch-secret", "{\"packet-header\":1}", "GenericError", "Invalid parameter type for 'packet-header', expected: string")]
+    [InlineData(
+        "sev-inject-launch-secret", "{\"packet-header\":1}", "GenericError",
+        "Invalid parameter type for 'packet-header', expected: string")]
     [InlineData("sev-inject-launch-secret", "{\"packet-header\":\"?\"}", "GenericError", "Parameter 'packet-header' expects base64")]
     [InlineData(
         "sev-inject-launch-secret",
@@ -182,7 +184,8 @@ public sealed class ControlServerTests : IDisposable
     {
         using ControlFixture.RawClient client = _control.ConnectRaw();
         client.Send(
-            "{\"execute\":\"qmp_capabilities\",\"id\":0}{\"execute\":\"query-version\",\"id\":1}\n{\"execute\":\"query-commands\",\"id\":2}");
+            "{\"execute\":\"qmp_capabilities\",\"id\":0}{\"execute\":\"query-version\",\"id\":1}\n"
+            + "{\"execute\":\"query-commands\",\"id\":2}");
 
         Assert.Equal(0, client.Receive().GetProperty("id").GetInt32());
         Assert.Equal(1, client.Receive().GetProperty("id").GetInt32());

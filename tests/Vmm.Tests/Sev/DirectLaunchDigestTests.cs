@@ -40,7 +40,10 @@ public sealed class DirectLaunchDigestTests : IDisposable
             expected.AppendData(memory.GetReadOnlySpan(piece.Range.Start, (int)piece.Range.Length));
         }
 
-        foreach (byte[] page in kind == SevGuestKind.Sev ? [] : SaveAreas.ForDirectBoot(image.Registers, 2, SevInitInterface.Init2, 0xA00F11))
+        IReadOnlyList<byte[]> saveAreas = kind == SevGuestKind.Sev
+            ? []
+            : SaveAreas.ForDirectBoot(image.Registers, 2, SevInitInterface.Init2, 0xA00F11);
+        foreach (byte[] page in saveAreas)
         {
             expected.AppendData(page);
         }

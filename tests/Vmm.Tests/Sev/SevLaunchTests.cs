@@ -81,7 +81,8 @@ public sealed class SevLaunchTests : IDisposable
             commands.Transcript);
         Assert.Equal(expected, result.LaunchDigest.ToArray());
         Assert.Equal(expected, SHA256.HashData(commands.Launched.ToArray()));
-        Assert.Equal(Pieces.Select(static piece => (piece.Name, piece.Range)), result.Pieces.Select(static piece => (piece.Name, piece.Range)));
+        Assert.Equal(
+            Pieces.Select(static piece => (piece.Name, piece.Range)), result.Pieces.Select(static piece => (piece.Name, piece.Range)));
         Assert.All(result.Pieces, static piece => Assert.True(piece.Sha256.IsEmpty));
         Assert.Equal(7u, result.Handle);
         Assert.Same(RecordingSevCommands.Measurement, result.Measurement);

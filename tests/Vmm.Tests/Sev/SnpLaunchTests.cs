@@ -192,10 +192,12 @@ public sealed class SnpLaunchTests : IDisposable
     [Fact]
     public void CpuidPage_OfMoreThan64Leaves_IsRefused()
     {
-        KvmCpuidEntry2[] many = [.. Enumerable.Range(0, 65).Select(static i => new KvmCpuidEntry2 { Function = 4, Index = (uint)i, Flags = 1, Eax = 1 })];
+        KvmCpuidEntry2[] many =
+            [.. Enumerable.Range(0, 65).Select(static i => new KvmCpuidEntry2 { Function = 4, Index = (uint)i, Flags = 1, Eax = 1 })];
 
         SnpCpuidPage.Write(new byte[4096], many.AsSpan(0, 64));
-        Assert.Contains("(64)", Assert.Throws<HostLacksException>(() => SnpCpuidPage.Write(new byte[4096], many)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "(64)", Assert.Throws<HostLacksException>(() => SnpCpuidPage.Write(new byte[4096], many)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -252,7 +254,8 @@ public sealed class SnpLaunchTests : IDisposable
     {
         SevConfig config = WriteIdBlock(new byte[48], SnpPolicy.Default);
 
-        Assert.Equal("id-auth", Assert.Throws<InvalidInputException>(() => SnpLaunchInput.Read(config with { IdAuthenticationPath = null })).Field);
+        Assert.Equal(
+            "id-auth", Assert.Throws<InvalidInputException>(() => SnpLaunchInput.Read(config with { IdAuthenticationPath = null })).Field);
         Assert.Equal("id-block", Assert.Throws<InvalidInputException>(() => SnpLaunchInput.Read(config with { IdBlockPath = null })).Field);
         Assert.Equal(
             "author-key",
@@ -291,7 +294,8 @@ public sealed class SnpLaunchTests : IDisposable
         return GuestFirmware.Read(new BootConfig(kernel, null, "console=ttyS0", image), withHashes);
     }
 
-    private SnpLaunchResult Launch(ISnpCommands commands, GuestFirmware firmware, SnpLaunchInput input, IReadOnlyList<byte[]>? saveAreas = null)
+    private SnpLaunchResult Launch(
+        ISnpCommands commands, GuestFirmware firmware, SnpLaunchInput input, IReadOnlyList<byte[]>? saveAreas = null)
     {
         LoadedImage image = LoadedImage.LoadFirmware(firmware, _memory);
         return new SnpLaunch(commands, input, Logger.None).Run(_memory, image.Firmware!, Cpuid, saveAreas ?? []);

@@ -37,13 +37,15 @@ public sealed class CpuidPolicyTests
 
     [Fact]
     public void Create_WithoutEncryption_HidesTheHostsEncryptionLeaf() =>
-        Assert.DoesNotContain(Create(new CpuidRequest { VcpuIndex = 0, VcpuCount = 1 }), static entry => entry.Function == MemoryEncryption);
+        Assert.DoesNotContain(
+            Create(new CpuidRequest { VcpuIndex = 0, VcpuCount = 1 }), static entry => entry.Function == MemoryEncryption);
 
     [Fact]
     public void Create_WithEncryption_SaysTheGuestsOwnCBitNotTheHosts()
     {
         KvmCpuidEntry2 leaf = Find(
-            Create(new CpuidRequest { VcpuIndex = 0, VcpuCount = 1, MemoryEncryption = new MemoryEncryptionLeaf(2, 39, 1) }), MemoryEncryption);
+            Create(new CpuidRequest { VcpuIndex = 0, VcpuCount = 1, MemoryEncryption = new MemoryEncryptionLeaf(2, 39, 1) }),
+            MemoryEncryption);
 
         Assert.Equal(2u, leaf.Eax);
         Assert.Equal(39u | (1u << 6), leaf.Ebx);
@@ -82,7 +84,8 @@ public sealed class CpuidPolicyTests
     public void Create_OffersTheMonitorsFeaturesBesideKvmsAndHidesWhatIsToBeHidden()
     {
         uint features = Find(
-            Create(new CpuidRequest { VcpuIndex = 0, VcpuCount = 1, MonitorKvmFeatures = 0x3_0000, HiddenKvmFeatures = 0x2_0001 }), KvmFeatures).Eax;
+            Create(new CpuidRequest { VcpuIndex = 0, VcpuCount = 1, MonitorKvmFeatures = 0x3_0000, HiddenKvmFeatures = 0x2_0001 }),
+            KvmFeatures).Eax;
 
         Assert.Equal((0x0100_7EFBu | 0x1_0000) & ~1u, features);
     }
@@ -110,5 +113,6 @@ public sealed class CpuidPolicyTests
 
     private static KvmCpuidEntry2[] Create(CpuidRequest request) => CpuidPolicy.Create(Host, request);
 
-    private static KvmCpuidEntry2 Find(KvmCpuidEntry2[] entries, uint function) => Assert.Single(entries, entry => entry.Function == function);
+    private static KvmCpuidEntry2 Find(KvmCpuidEntry2[] entries, uint function) =>
+        Assert.Single(entries, entry => entry.Function == function);
 }

@@ -36,7 +36,9 @@ internal static class ReportFacts
             .Add("FAMILY_ID", report.FamilyId)
             .Add("IMAGE_ID", report.ImageId)
             .Add("VMPL", report.Vmpl)
-            .Add("SIGNATURE_ALGO", report.SignatureAlgorithm == SnpReport.EcdsaP384Sha384 ? "ECDSA P-384 SHA-384" : $"unknown ({report.SignatureAlgorithm})")
+            .Add(
+                "SIGNATURE_ALGO",
+                report.SignatureAlgorithm == SnpReport.EcdsaP384Sha384 ? "ECDSA P-384 SHA-384" : $"unknown ({report.SignatureAlgorithm})")
             .Add("CURRENT_TCB", report.CurrentTcb.ToString())
             .Add("PLATFORM_INFO", report.PlatformInfo.ToString())
             .Add("SIGNING_KEY", report.SigningKey.ToString().ToUpperInvariant())

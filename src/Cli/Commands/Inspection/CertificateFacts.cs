@@ -56,7 +56,8 @@ internal static class CertificateFacts
             throw new SevFormatException(
                 path,
                 "certificate",
-                $"{bytes.Length} bytes are no SEV certificate (2084), ASK or ARK (832, 1600), ask_ark file, export (8336), PEM, DER or table");
+                $"{bytes.Length} bytes are no SEV certificate (2084), ASK or ARK (832, 1600), ask_ark file, export (8336), PEM, DER or "
+                + "table");
         }
 
         return sheet;

@@ -36,8 +36,8 @@ internal sealed class MeasureOptions : BootOptions
 
     /// <summary>The processor model.</summary>
     [Option("cpu-model", MetaValue = "MODEL",
-        HelpText = "Processor of the guest: EPYC, EPYC-Rome, EPYC-Milan, EPYC-Genoa, EPYC-Turin or CPUID Fn1 EAX; it shows in the registers "
-            + "of SEV-ES and SEV-SNP. Also: --cpu-signature.")]
+        HelpText = "Processor of the guest: EPYC, EPYC-Rome, EPYC-Milan, EPYC-Genoa, EPYC-Turin or CPUID Fn1 EAX; it shows in the "
+            + "registers of SEV-ES and SEV-SNP. Also: --cpu-signature.")]
     public string? CpuModel { get; set; }
 
     /// <summary>The same as a number.</summary>

@@ -197,7 +197,9 @@ internal sealed class MeasurePlan : IDisposable
         if (Sev.CBitPosition is null)
         {
             _notes.Add($"cbitpos is not given: {UsualCBit} is assumed, "
-                + (Sev.IsSimulated ? "but a simulated guest has its highest address bit" : "as on EPYC since Milan (47 on Naples and Rome)"));
+                + (Sev.IsSimulated
+                    ? "but a simulated guest has its highest address bit"
+                    : "as on EPYC since Milan (47 on Naples and Rome)"));
         }
 
         DirectLaunchInputs inputs = new()

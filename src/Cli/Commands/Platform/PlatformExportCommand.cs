@@ -37,7 +37,8 @@ internal static class PlatformExportCommand
         chain = CertificateFiles.Complete(chain, cek, options.Cek, authority);
         if (options.Full && chain.Authority is null)
         {
-            throw new UsageException("--full: this platform does not know AMD's ASK and ARK", "give AMD's file for this processor to --ask-ark");
+            throw new UsageException(
+                "--full: this platform does not know AMD's ASK and ARK", "give AMD's file for this processor to --ask-ark");
         }
 
         IReadOnlyList<string> files = options.OutDir is { } directory

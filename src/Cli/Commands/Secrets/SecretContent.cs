@@ -62,7 +62,8 @@ internal static class SecretContent
         // sevctl's colon means a file: whoever comes from there must hear that this one does not.
         if (File.Exists(value) && !options.Quiet)
         {
-            context.Error.WriteLine($"kvmsev: --entry: the secret is the text '{OneLine.Clean(value)}', not that file's content; write GUID=FILE");
+            context.Error.WriteLine(
+                $"kvmsev: --entry: the secret is the text '{OneLine.Clean(value)}', not that file's content; write GUID=FILE");
         }
 
         return new SecretEntry(id, System.Text.Encoding.UTF8.GetBytes(value));

@@ -64,7 +64,9 @@ internal static class SessionInspectCommand
             checks.Add(
                 "session.policy-mac",
                 isSame,
-                isSame ? $"the session is for policy {wanted}" : $"the session is for another policy than {wanted}, or the TIK is another's");
+                isSame
+                    ? $"the session is for policy {wanted}"
+                    : $"the session is for another policy than {wanted}, or the TIK is another's");
         }
         else
         {

@@ -17,7 +17,8 @@ internal static class QueueLabels
         {
             foreach ((int queue, VirtqueueLayout layout) in transport.GetReadyQueues())
             {
-                string text = string.Create(CultureInfo.InvariantCulture, $"{RegionNames.VirtqueuePrefix}{queue} of {transport.Device.Name}");
+                string text = string.Create(
+                    CultureInfo.InvariantCulture, $"{RegionNames.VirtqueuePrefix}{queue} of {transport.Device.Name}");
                 Add(pieces, layout.Descriptors, layout.DescriptorsLength, text);
                 Add(pieces, layout.Available, layout.AvailableLength, text);
                 Add(pieces, layout.Used, layout.UsedLength, text);

@@ -114,7 +114,9 @@ public sealed class FwCfgTests : IDisposable
             BinaryPrimitives.ReadUInt32LittleEndian(map.AsSpan(16))));
     }
 
-    /// <summary>Plays the firmware's part: allocates, adds addresses, makes checksums; what comes out is what a direct boot loads.</summary>
+    /// <summary>
+    /// Plays the firmware's part: allocates, adds addresses, makes checksums; what comes out is what a direct boot loads.
+    /// </summary>
     [Fact]
     public void TableLoader_Executed_GivesTheTablesOfADirectBoot()
     {
@@ -147,7 +149,8 @@ public sealed class FwCfgTests : IDisposable
                 case 3:
                     int offset = (int)BinaryPrimitives.ReadUInt32LittleEndian(command[60..]);
                     Span<byte> covered = blobs[first].Bytes.AsSpan(
-                        (int)BinaryPrimitives.ReadUInt32LittleEndian(command[64..]), (int)BinaryPrimitives.ReadUInt32LittleEndian(command[68..]));
+                        (int)BinaryPrimitives.ReadUInt32LittleEndian(command[64..]),
+                        (int)BinaryPrimitives.ReadUInt32LittleEndian(command[68..]));
                     blobs[first].Bytes[offset] = 0;
                     blobs[first].Bytes[offset] = (byte)-covered.ToArray().Sum(static value => value);
                     break;
