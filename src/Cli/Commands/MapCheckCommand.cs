@@ -14,7 +14,7 @@ internal static class MapCheckCommand
     internal static readonly Verb Verb = Verb.Create<MapCheckOptions>(
         "kvmsev map check FILE [OPTIONS]",
         """
-        Looks for pages that change back and forth, rings of devices in private memory,
+        Looks for pages that change back and forth, virtqueues in private memory,
         sharing of what is not RAM, shared code of the kernel, and more shared memory
         than bounce buffers and other known uses explain. What cannot be looked at is
         NOT CHECKED, which is not the same as ok.
