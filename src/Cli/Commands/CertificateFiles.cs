@@ -26,8 +26,16 @@ internal static class CertificateFiles
     /// <param name="option">The option that named the file.</param>
     /// <param name="path">The file.</param>
     /// <exception cref="SevFormatException">It is none.</exception>
-    internal static AskArk ReadAskArk(string option, string path) =>
+    private static AskArk ReadAskArk(string option, string path) =>
         AskArk.Parse(EncodedBlob.DecodeAny(InputBlob.ReadContent(option, path)).Bytes, path);
+
+    /// <summary>Reads what <c>--cek</c> and <c>--ask-ark</c> name: what a platform's export lacks.</summary>
+    /// <param name="cekPath">The CEK that AMD signed, or null.</param>
+    /// <param name="authorityPath">AMD's <c>ask_ark</c> file, or null.</param>
+    /// <exception cref="SevFormatException">A file holds something else.</exception>
+    internal static (SevCertificate? Cek, AskArk? Authority) ReadMissing(string? cekPath, string? authorityPath) => (
+        cekPath is null ? null : ReadCertificate("--cek", cekPath, SevKeyUsage.Cek),
+        authorityPath is null ? null : ReadAskArk("--ask-ark", authorityPath));
 
     /// <summary>Reads a platform's chain: a file as sevctl writes it, or a directory as sev-tool fills it.</summary>
     /// <param name="option">The option or argument that named it.</param>

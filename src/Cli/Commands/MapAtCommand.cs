@@ -1,5 +1,5 @@
 using System.Text;
-using System.Text.Json;
+using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Vmm.Memory;
@@ -80,39 +80,29 @@ internal static class MapAtCommand
         return text.ToString();
     }
 
-    private static string Json(string mode, List<Gpa> addresses, SharedRegionRun?[] runs)
+    private static string Json(string mode, List<Gpa> addresses, SharedRegionRun?[] runs) => JsonAnswer.Make("kvmsev.map-at/1", json =>
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
+        json.WriteString("mode"u8, mode);
+        json.WriteStartArray("addresses"u8);
+        for (int i = 0; i < runs.Length; i++)
         {
             json.WriteStartObject();
-            json.WriteString("schema"u8, "kvmsev.map-at/1"u8);
-            json.WriteString("mode"u8, mode);
-            json.WriteStartArray("addresses"u8);
-            for (int i = 0; i < runs.Length; i++)
+            json.WriteString("gpa"u8, addresses[i].ToString());
+            json.WriteBoolean("isRam"u8, runs[i] is not null);
+            if (runs[i] is { } run)
             {
-                json.WriteStartObject();
-                json.WriteString("gpa"u8, addresses[i].ToString());
-                json.WriteBoolean("isRam"u8, runs[i] is not null);
-                if (runs[i] is { } run)
+                json.WriteString("state"u8, MapStateWords.WordFor(run.State));
+                json.WriteString("start"u8, run.Range.Start.ToString());
+                json.WriteString("end"u8, run.Range.End.ToString());
+                if (run.Label is { } label)
                 {
-                    json.WriteString("state"u8, MapStateWords.WordFor(run.State));
-                    json.WriteString("start"u8, run.Range.Start.ToString());
-                    json.WriteString("end"u8, run.Range.End.ToString());
-                    if (run.Label is { } label)
-                    {
-                        json.WriteString("label"u8, label.Text);
-                    }
+                    json.WriteString("label"u8, label.Text);
                 }
-
-                json.WriteEndObject();
             }
 
-            json.WriteEndArray();
             json.WriteEndObject();
         }
 
-        buffer.WriteByte((byte)'\n');
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
-    }
+        json.WriteEndArray();
+    });
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Vmm.Sharing;
@@ -63,41 +62,31 @@ internal static class MapCheckCommand
         return text.ToString();
     }
 
-    private static string Json(SharedRegionMap map, IReadOnlyList<CheckResult> results)
+    private static string Json(SharedRegionMap map, IReadOnlyList<CheckResult> results) => JsonAnswer.Make("kvmsev.map-check/1", json =>
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
+        json.WriteString("mode"u8, map.Mode);
+        json.WriteStartArray("checks"u8);
+        foreach (CheckResult result in results)
         {
             json.WriteStartObject();
-            json.WriteString("schema"u8, "kvmsev.map-check/1"u8);
-            json.WriteString("mode"u8, map.Mode);
-            json.WriteStartArray("checks"u8);
-            foreach (CheckResult result in results)
+            json.WriteString("name"u8, result.Name);
+            json.WriteString("verdict"u8, result.Verdict switch
             {
-                json.WriteStartObject();
-                json.WriteString("name"u8, result.Name);
-                json.WriteString("verdict"u8, result.Verdict switch
-                {
-                    CheckVerdict.Ok => "ok",
-                    CheckVerdict.Found => "found",
-                    _ => "not-checked",
-                });
-                json.WriteString("detail"u8, result.Detail);
-                json.WriteStartArray("findings"u8);
-                foreach (string finding in result.Findings)
-                {
-                    json.WriteStringValue(finding);
-                }
-
-                json.WriteEndArray();
-                json.WriteEndObject();
+                CheckVerdict.Ok => "ok",
+                CheckVerdict.Found => "found",
+                _ => "not-checked",
+            });
+            json.WriteString("detail"u8, result.Detail);
+            json.WriteStartArray("findings"u8);
+            foreach (string finding in result.Findings)
+            {
+                json.WriteStringValue(finding);
             }
 
             json.WriteEndArray();
             json.WriteEndObject();
         }
 
-        buffer.WriteByte((byte)'\n');
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
-    }
+        json.WriteEndArray();
+    });
 }

@@ -55,13 +55,10 @@ internal static class MapKindDiff
 
     private static string Pages(ulong? pages) => pages?.ToString(CultureInfo.InvariantCulture) ?? "-";
 
-    private static string Json(MapDiffOptions options, SharedRegionMap before, SharedRegionMap after, IReadOnlyList<KindDifference> kinds)
-    {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
+    private static string Json(
+        MapDiffOptions options, SharedRegionMap before, SharedRegionMap after, IReadOnlyList<KindDifference> kinds) =>
+        JsonAnswer.Make("kvmsev.map-diff-by-kind/1", json =>
         {
-            json.WriteStartObject();
-            json.WriteString("schema"u8, "kvmsev.map-diff-by-kind/1"u8);
             json.WriteString("a"u8, options.Before);
             json.WriteString("b"u8, options.After);
             json.WriteString("aMode"u8, before.Mode);
@@ -79,12 +76,7 @@ internal static class MapKindDiff
 
             json.WriteEndArray();
             json.WriteBoolean("different"u8, kinds.Any(static kind => kind.IsDifferent));
-            json.WriteEndObject();
-        }
-
-        buffer.WriteByte((byte)'\n');
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
-    }
+        });
 
     private static void WriteTotal(Utf8JsonWriter json, ReadOnlySpan<byte> name, KindTotal? total)
     {

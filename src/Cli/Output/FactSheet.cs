@@ -79,17 +79,7 @@ internal sealed class FactSheet
             return;
         }
 
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
-        {
-            json.WriteStartObject();
-            json.WriteString("schema"u8, schema);
-            WriteMembers(json);
-            json.WriteEndObject();
-        }
-
-        buffer.WriteByte((byte)'\n');
-        context.Output.Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
+        context.Write(JsonAnswer.Make(schema, WriteMembers));
     }
 
     /// <summary>The key in JSON of a fact with that name.</summary>

@@ -53,8 +53,7 @@ internal static class BundleVerification
 
     private static void CheckChain(CheckList checks, AttestVerifyOptions options, LaunchBundleFile bundle)
     {
-        SevCertificate? cek = options.Cek is { } cekPath ? CertificateFiles.ReadCertificate("--cek", cekPath, SevKeyUsage.Cek) : null;
-        AskArk? authority = options.AskArk is { } authorityPath ? CertificateFiles.ReadAskArk("--ask-ark", authorityPath) : null;
+        (SevCertificate? cek, AskArk? authority) = CertificateFiles.ReadMissing(options.Cek, options.AskArk);
         SevCertificateChain? chain = options.Certs is { } path ? CertificateFiles.ReadChain("--certs", path, out _) : bundle.Chain;
         if (chain is null)
         {

@@ -46,8 +46,7 @@ internal static class LegacyVerification
     {
         string path = options.Certs ?? throw new UsageException(
             "--certs is required for a report of SEV or SEV-ES", "give the platform's export, or its PEK alone");
-        SevCertificate? cek = options.Cek is { } cekPath ? CertificateFiles.ReadCertificate("--cek", cekPath, SevKeyUsage.Cek) : null;
-        AskArk? authority = options.AskArk is { } authorityPath ? CertificateFiles.ReadAskArk("--ask-ark", authorityPath) : null;
+        (SevCertificate? cek, AskArk? authority) = CertificateFiles.ReadMissing(options.Cek, options.AskArk);
         if (!Directory.Exists(path)
             && EncodedBlob.DecodeAny(InputBlob.ReadContent("--certs", path)).Bytes.Length == SevCertificate.Size)
         {

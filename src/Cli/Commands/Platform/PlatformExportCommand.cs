@@ -30,8 +30,7 @@ internal static class PlatformExportCommand
     private static int Execute(PlatformExportOptions options, CliContext context)
     {
         // The inputs first: a mistake in them shows before the firmware is asked.
-        SevCertificate? cek = options.Cek is { } cekPath ? CertificateFiles.ReadCertificate("--cek", cekPath, SevKeyUsage.Cek) : null;
-        AskArk? authority = options.AskArk is { } authorityPath ? CertificateFiles.ReadAskArk("--ask-ark", authorityPath) : null;
+        (SevCertificate? cek, AskArk? authority) = CertificateFiles.ReadMissing(options.Cek, options.AskArk);
         using PlatformAccess platform = PlatformAccess.Open(options, context);
         SevCertificateChain chain = ReadChain(platform);
         chain = CertificateFiles.Complete(chain, cek, options.Cek, authority);

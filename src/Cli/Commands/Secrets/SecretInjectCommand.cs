@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Cli.Values;
@@ -35,8 +33,8 @@ internal static class SecretInjectCommand
 
     private static int Execute(SecretInjectOptions options, CliContext context)
     {
-        EncodedBlob header = Read("--header", options.Header!, "packet header", TransportPacket.HeaderSize);
-        EncodedBlob secret = Read("--secret", options.Secret!, "secret");
+        EncodedBlob header = InputBlob.Read("--header", options.Header!, "packet header", TransportPacket.HeaderSize);
+        EncodedBlob secret = EncodedBlob.DecodeAny(InputBlob.ReadContent("--secret", options.Secret!));
         ulong? target = options.Gpa is string text ? NumberValue.Parse("--gpa", text) : null;
         using ControlClient machine = ControlClient.Connect(options.Socket!, Patience);
         machine.Execute("sev-inject-launch-secret", json =>
@@ -57,28 +55,15 @@ internal static class SecretInjectCommand
         return ExitCode.Success;
     }
 
-    private static EncodedBlob Read(string option, string path, string field, params ReadOnlySpan<int> sizes)
-    {
-        FileKind.OpenInput(option, path).Dispose();
-        return sizes.IsEmpty ? EncodedBlob.DecodeAny(EncodedBlob.ReadContent(path)) : EncodedBlob.ReadFile(path, field, sizes);
-    }
-
     private static void Report(SecretInjectOptions options, CliContext context, EncodedBlob header, EncodedBlob secret)
     {
         if (options.Json)
         {
-            using MemoryStream buffer = new();
-            using (Utf8JsonWriter json = new(buffer, CliJsonContext.ReadableWriter))
+            context.Write(JsonAnswer.Make("kvmsev.secret-inject/1", json =>
             {
-                json.WriteStartObject();
-                json.WriteString("schema"u8, "kvmsev.secret-inject/1"u8);
                 json.WriteNumber("secretBytes"u8, secret.Bytes.Length);
                 json.WriteBoolean("continued"u8, options.Continue);
-                json.WriteEndObject();
-            }
-
-            buffer.WriteByte((byte)'\n');
-            context.Write(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+            }));
         }
         else if (!options.Quiet)
         {

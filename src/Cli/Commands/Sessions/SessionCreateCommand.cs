@@ -88,8 +88,7 @@ internal static class SessionCreateCommand
 
     private static SevCertificate ReadPdh(SessionCreateOptions options, out SevCertificateChain? chain, out BlobEncoding encoding)
     {
-        SevCertificate? cek = options.Cek is { } cekPath ? CertificateFiles.ReadCertificate("--cek", cekPath, SevKeyUsage.Cek) : null;
-        AskArk? authority = options.AskArk is { } authorityPath ? CertificateFiles.ReadAskArk("--ask-ark", authorityPath) : null;
+        (SevCertificate? cek, AskArk? authority) = CertificateFiles.ReadMissing(options.Cek, options.AskArk);
         if (!Directory.Exists(options.Chain))
         {
             EncodedBlob blob = EncodedBlob.DecodeAny(InputBlob.ReadContent("CHAIN", options.Chain));
