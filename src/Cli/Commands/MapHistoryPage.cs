@@ -35,9 +35,14 @@ internal static class MapHistoryPage
         foreach (LoggedEvent read in EventLogParser.Read(file, log))
         {
             if (read is LoggedEvent.MapGpaRange { Result: 0 } call
-                && MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, abi, out MapGpaRangeRequest request, out _))
+                && MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, abi, out MapGpaRangeRequest request, out _)
+                && replay.IsRam(request.Range))
             {
                 yield return new PageEvent(call.Elapsed, call.Vcpu, request.Range, request.State);
+            }
+            else if (read is LoggedEvent.Conversion converted)
+            {
+                yield return new PageEvent(converted.Elapsed, converted.Vcpu, converted.Range, converted.State);
             }
         }
     }

@@ -205,6 +205,7 @@ public sealed class MapTimelineTests : IDisposable
         "{\"t\":0.1,\"event\":\"region\",\"gpa\":\"0x0\",\"pages\":99999999999999999,\"label\":\"RAM\",\"certainty\":\"exact\"}\n",
         "line 1, region")]
     [InlineData("{\"t\":0.1,\"event\":\"map-gpa-range\",\"vcpu\":0}\n", "line 1, map-gpa-range")]
+    [InlineData("{\"t\":0.1,\"event\":\"conversion\",\"vcpu\":0,\"gpa\":\"0x0\",\"pages\":1}\n", "line 1, conversion")]
     [InlineData("{\"t\":\"x\"}\n", "line 1, t")]
     [InlineData("{\"t\":0.2,\"event\":\"x\"}\n{\"t\":0.1,\"event\":\"x\"}\n", "line 2, t")]
     [InlineData("{\"t\":1e99,\"event\":\"x\"}\n", "line 1, t")]

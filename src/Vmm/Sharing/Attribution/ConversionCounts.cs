@@ -28,7 +28,7 @@ public sealed class ConversionCounts
     /// <summary>Takes the next event.</summary>
     /// <param name="replay">The replay that has just applied it.</param>
     /// <param name="read">The event.</param>
-    /// <param name="request">The conversion, for a call that was accepted.</param>
+    /// <param name="request">The conversion; null for an event that changed no page's state.</param>
     public void Observe(EventLogReplay replay, LoggedEvent read, MapGpaRangeRequest? request)
     {
         if (request is MapGpaRangeRequest accepted)
@@ -46,7 +46,7 @@ public sealed class ConversionCounts
                 IsFull = true;
             }
         }
-        else if (read is LoggedEvent.MapGpaRange call
+        else if (read is LoggedEvent.MapGpaRange { Result: not 0 } call
             && MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, replay.Machine.Abi, out MapGpaRangeRequest refused, out _)
             && refused.State == PageState.Shared && !replay.IsRam(refused.Range))
         {

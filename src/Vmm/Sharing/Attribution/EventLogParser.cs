@@ -65,6 +65,10 @@ public static class EventLogParser
                     root.GetProperty("pages").GetUInt64(),
                     Hex(root.GetProperty("attributes")),
                     root.GetProperty("result").GetInt64());
+            case "conversion":
+                field = "conversion";
+                return new LoggedEvent.Conversion(
+                    elapsed, root.GetProperty("vcpu").GetInt32(), ParsePages(root), ParseState(root.GetProperty("state").GetString()));
             case "msr-write":
                 field = "msr-write";
                 return new LoggedEvent.MsrWrite(
@@ -105,21 +109,30 @@ public static class EventLogParser
 
     private static LoggedEvent.Region ParseRegion(JsonElement root, TimeSpan elapsed)
     {
-        ulong pages = root.GetProperty("pages").GetUInt64();
-        ulong start = Hex(root.GetProperty("gpa"));
-        const ulong MostPages = 1UL << (RamRanges.AddressBits - GuestPage.Shift);
-        if (!GuestPage.IsAligned(start) || start >= 1UL << RamRanges.AddressBits || pages is 0 or > MostPages)
-        {
-            throw new FormatException("the range is none");
-        }
-
+        GpaRange range = ParsePages(root);
         string text = root.GetProperty("label").GetString() ?? "";
         bool isCertainty = MapWords.TryParseCertainty(Bytes(root.GetProperty("certainty")), out LabelCertainty certainty);
-        GpaRange range = new(new Gpa(start), pages << GuestPage.Shift);
         return isCertainty
             ? new LoggedEvent.Region(elapsed, new LabelledRange(range, new RangeLabel(text, certainty)))
             : throw new FormatException("the certainty is none");
     }
+
+    private static GpaRange ParsePages(JsonElement root)
+    {
+        ulong pages = root.GetProperty("pages").GetUInt64();
+        ulong start = Hex(root.GetProperty("gpa"));
+        const ulong MostPages = 1UL << (RamRanges.AddressBits - GuestPage.Shift);
+        return GuestPage.IsAligned(start) && start < 1UL << RamRanges.AddressBits && pages is > 0 and <= MostPages
+            ? new GpaRange(new Gpa(start), pages << GuestPage.Shift)
+            : throw new FormatException("the range is none");
+    }
+
+    private static PageState ParseState(string? word) => word switch
+    {
+        "private" => PageState.Private,
+        "shared" => PageState.Shared,
+        _ => throw new FormatException("the state is none"),
+    };
 
     private static ulong Hex(JsonElement element) =>
         MapWords.TryParseHex(Bytes(element), out ulong value) ? value : throw new FormatException("no address");

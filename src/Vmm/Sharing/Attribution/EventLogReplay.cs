@@ -6,6 +6,8 @@ namespace KvmSevVmm.Vmm.Sharing.Attribution;
 /// <summary>An event log, replayed: the map at any moment, and what is known of its ranges.</summary>
 public sealed class EventLogReplay
 {
+    private const string SnpMode = "sev-snp";
+
     private readonly string _source;
     private readonly List<GpaRange> _ram = [];
     private readonly List<LabelledRange> _loaded = [];
@@ -40,7 +42,7 @@ public sealed class EventLogReplay
     /// <param name="input">The log; stays open.</param>
     /// <param name="source">What to call it in an error.</param>
     /// <param name="until">Replays nothing that came later; null for all.</param>
-    /// <param name="observe">Sees each event after it was replayed; a refused or unreadable call has a null request.</param>
+    /// <param name="observe">Sees each event after it was replayed; one that changed no page's state has a null request.</param>
     /// <exception cref="InvalidInputException">It is no log, or one that does not say what the machine was.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static EventLogReplay Run(
@@ -99,20 +101,36 @@ public sealed class EventLogReplay
                 Tracker.MigrationReady = (value & 1) != 0;
                 break;
             case LoggedEvent.MapGpaRange { Result: 0 } call:
-                if (MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, Machine.Abi, out MapGpaRangeRequest request, out _)
-                    && Tracker.IsRam(request.Range) && call.Vcpu is >= 0 and <= short.MaxValue)
+                if (!MapGpaRangeRequest.TryParse(call.Gpa, call.Pages, call.Attributes, Machine.Abi, out MapGpaRangeRequest request, out _)
+                    || call.Vcpu is < 0 or > short.MaxValue)
                 {
-                    _ = Tracker.Set(request.Range, request.State, call.Vcpu, 0);
-                    Conversions.Observe(request.Range, request.State);
-                    return request;
+                    throw new InvalidInputException(_source, "map-gpa-range", "has a call that was accepted and could not have been");
                 }
 
-                throw new InvalidInputException(_source, "map-gpa-range", "has a call that was accepted and could not have been");
+                // Accepted and not recorded: a SEV-SNP guest may share what is not RAM (MapGpaRangeHandler).
+                bool isElsewhere = Machine.Mode == SnpMode
+                    && request.State == PageState.Shared
+                    && !Ram.Any(ram => ram.Overlaps(request.Range));
+                return isElsewhere ? null : Set("map-gpa-range", request, call.Vcpu);
+            case LoggedEvent.Conversion { Vcpu: >= -1 and <= short.MaxValue } converted:
+                return Set("conversion", new MapGpaRangeRequest(converted.Range, converted.State, default), converted.Vcpu);
             default:
                 break;
         }
 
         return null;
+    }
+
+    private MapGpaRangeRequest Set(string field, MapGpaRangeRequest request, int vcpu)
+    {
+        if (!Tracker.IsRam(request.Range))
+        {
+            throw new InvalidInputException(_source, field, "has a call that was accepted and could not have been");
+        }
+
+        _ = Tracker.Set(request.Range, request.State, vcpu, 0);
+        Conversions.Observe(request.Range, request.State);
+        return request;
     }
 
     private void AddRegion(LabelledRange region)

@@ -1,3 +1,5 @@
+using KvmSevVmm.Vmm.Memory;
+
 namespace KvmSevVmm.Vmm.Sharing.Attribution;
 
 /// <summary>One line of an event log.</summary>
@@ -28,6 +30,13 @@ public abstract record LoggedEvent(TimeSpan Elapsed)
     /// <param name="Result">What the guest got.</param>
     public sealed record MapGpaRange(TimeSpan Elapsed, int Vcpu, ulong Gpa, ulong Pages, ulong Attributes, long Result)
         : LoggedEvent(Elapsed);
+
+    /// <summary>Pages of a SEV-SNP guest that changed their state without a call: by the launch, or because a vCPU touched them.</summary>
+    /// <param name="Elapsed">When.</param>
+    /// <param name="Vcpu">The vCPU; -1 for the launch.</param>
+    /// <param name="Range">The pages.</param>
+    /// <param name="State">The state that they are in since then.</param>
+    public sealed record Conversion(TimeSpan Elapsed, int Vcpu, GpaRange Range, PageState State) : LoggedEvent(Elapsed);
 
     /// <summary>A write to a model-specific register.</summary>
     /// <param name="Elapsed">When.</param>

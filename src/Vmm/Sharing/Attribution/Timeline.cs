@@ -26,15 +26,15 @@ public sealed class Timeline
     /// <summary>Takes the next event.</summary>
     /// <param name="replay">The replay that has just applied it.</param>
     /// <param name="read">The event.</param>
-    /// <param name="request">The conversion, for a call that was accepted.</param>
+    /// <param name="request">The conversion; null for an event that changed no page's state.</param>
     public void Observe(EventLogReplay replay, LoggedEvent read, MapGpaRangeRequest? request)
     {
         switch (read)
         {
-            case LoggedEvent.MapGpaRange when request is MapGpaRangeRequest accepted:
+            case LoggedEvent.MapGpaRange or LoggedEvent.Conversion when request is MapGpaRangeRequest accepted:
                 Convert(replay, read.Elapsed, accepted);
                 break;
-            case LoggedEvent.MapGpaRange:
+            case LoggedEvent.MapGpaRange { Result: not 0 }:
                 if (_open is TimelineStep.Refusals refusals)
                 {
                     _open = refusals with { Last = read.Elapsed, Calls = refusals.Calls + 1 };

@@ -11,7 +11,7 @@ namespace KvmSevVmm.Vmm.Sharing.Pictures;
 /// <remarks>
 /// The page asks nobody for anything; its policy forbids it. Its data are three lists of numbers (see <see cref="PackedText"/>): the runs
 /// before the first event (length × 4 + state, range of RAM after range), the labels (gap, length, index), the events (microseconds since
-/// the last, vCPU, distance of the first frame from the last one's, pages × 4 + state).
+/// the last, vCPU + 1, distance of the first frame from the last one's, pages × 4 + state).
 /// </remarks>
 public static class HtmlMapPage
 {
@@ -158,7 +158,7 @@ public static class HtmlMapPage
             long microseconds = call.Elapsed.Ticks / TimeSpan.TicksPerMicrosecond;
             ulong frame = call.Range.Start.Value >> GuestPage.Shift;
             text.Add((ulong)(microseconds - lastMicroseconds));
-            text.Add((ulong)call.Vcpu);
+            text.Add((ulong)(call.Vcpu + 1));
             text.AddSigned((long)(frame - lastFrame));
             text.Add((call.Range.PageCount << 2) | (uint)call.State);
             (lastMicroseconds, lastFrame) = (microseconds, frame);

@@ -1,4 +1,5 @@
 using System.Text;
+using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Sharing.Attribution;
 using Xunit;
@@ -286,6 +287,33 @@ public sealed class AttributionTests
         Assert.Equal((39, "simulated", 512 * MiB), (map.CBit, map.Mode, map.MemoryBytes));
         Assert.Equal(CapturedAt + (replay.End - replay.Machine.Elapsed), map.CapturedAt);
         Assert.Equal("loader: zero page", Assert.Single(replay.Evidence().Loaded).Label.Text);
+    }
+
+    [Fact]
+    public void EventLog_OfASevSnpGuest_IsReplayedWithItsLaunchAndItsFaults()
+    {
+        using MemoryStream log = new();
+        using EventLog events = new(log, System.Diagnostics.Stopwatch.GetTimestamp());
+        events.Machine("sev-snp", 51, 512 * MiB, "map-gpa-range", CapturedAt);
+        events.Region(new LabelledRange(Range(0, 512 * MiB), new RangeLabel("RAM", LabelCertainty.Exact)));
+        events.Conversion(-1, 0x80_0000, 16, isPrivate: true);
+        events.MapGpaRange(0, 0xD000_0000, 1, 0, 0); // what is no RAM, as OVMF does it: accepted, and not recorded
+        events.MapGpaRange(0, 0, 160, 0x10, 0);
+        events.Conversion(3, 0x1000, 2, isPrivate: false);
+        events.Flush();
+        log.Position = 0;
+        List<MapGpaRangeRequest?> seen = [];
+
+        EventLogReplay replay = EventLogReplay.Run(log, "log", observe: (_, _, request) => seen.Add(request));
+
+        SharedRegionMap map = replay.Snapshot();
+        Assert.Equal(new PageTotals(174, 2, (512 * MiB / 4096) - 176), map.Totals);
+        Assert.Equal(PageState.Private, map.StateAt(new Gpa(0x80_0000)));
+        Assert.Equal(PageState.Shared, map.StateAt(new Gpa(0x1000)));
+        Assert.Equal(3UL, map.Generation);
+        Assert.Equal(
+            [Range(0x80_0000, 0x81_0000), Pages(0, 160), Pages(1, 2)],
+            seen.OfType<MapGpaRangeRequest>().Select(static request => request.Range));
     }
 
     private static SharedRegionMap Labelled(SharedRegionTracker tracker) =>
