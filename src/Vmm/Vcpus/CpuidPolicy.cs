@@ -12,6 +12,7 @@ public static class CpuidPolicy
     /// <summary>KVM_CPUID_FLAG_SIGNIFCANT_INDEX: the entry answers for its own ECX only.</summary>
     private const uint SignificantIndex = 1;
 
+    private const uint TopologyLeaf = 0xB;
     private const uint KvmSignatureLeaf = 0x4000_0000;
     private const uint KvmFeaturesLeaf = 0x4000_0001;
     private const uint ExtendedBaseLeaf = 0x8000_0000;
@@ -29,7 +30,6 @@ public static class CpuidPolicy
         new(0x6) { HideEax = ~Bits(2), HideEbx = ~0u, HideEcx = ~0u, HideEdx = ~0u },
         // Hidden EBX: SGX, RDT-M, RDT-A, PT. Hidden ECX: ENQCMD, SGX_LC, PKS. Hidden EDX: UINTR, PCONFIG, ARCH_LBR.
         new(0x7) { Index = 0, HideEbx = Bits(2, 12, 15, 25), HideEcx = Bits(29, 30, 31), HideEdx = Bits(5, 18, 19) },
-        new(0xB),
         new(0xD),
         new(ExtendedBaseLeaf),
         // Hidden ECX: SVM, IBS, SKINIT, WDT, LWP, NodeId, the performance counters, MWAITX: nested guests and PMU are not offered.
@@ -64,6 +64,7 @@ public static class CpuidPolicy
             }
         }
 
+        AddTopologyLeaf(entries, supported, request);
         AddKvmLeaves(entries, supported, request);
         AddMemoryEncryptionLeaf(entries, request);
         entries.Sort(static (left, right) => (left.Function, left.Index).CompareTo((right.Function, right.Index)));
@@ -135,9 +136,6 @@ public static class CpuidPolicy
             case 0x4:
                 entry.Eax = (entry.Eax & 0x3FFF) | (Math.Min(count - 1, 63) << 26) | (IsSharedCache(entry) ? (count - 1) << 14 : 0);
                 break;
-            case 0xB:
-                entry = CreateTopologyEntry(entry.Index, request);
-                break;
             case 0x8000_0008:
                 entry.Ecx = (entry.Ecx & ~0xF0FFu) | ((uint)CeilingLog2(count) << 12) | Math.Min(count - 1, 255);
                 break;
@@ -159,7 +157,7 @@ public static class CpuidPolicy
     /// <summary>Leaf 0xB: subleaf 0 is the thread level (one), subleaf 1 the core level, the next one ends the list.</summary>
     private static KvmCpuidEntry2 CreateTopologyEntry(uint index, in CpuidRequest request) => new()
     {
-        Function = 0xB,
+        Function = TopologyLeaf,
         Index = index,
         Flags = SignificantIndex,
         Eax = index == 1 ? (uint)CeilingLog2((uint)request.VcpuCount) : 0,
@@ -167,6 +165,24 @@ public static class CpuidPolicy
         Ecx = index | (index switch { 0 => 1u << 8, 1 => 2u << 8, _ => 0 }),
         Edx = request.VcpuIndex,
     };
+
+    /// <summary>
+    /// Says both levels of leaf 0xB whatever KVM lists of it: from Linux 6.3 on that may be an empty subleaf 0 alone, and a guest would find
+    /// neither its cores nor its x2APIC id.
+    /// </summary>
+    private static void AddTopologyLeaf(List<KvmCpuidEntry2> entries, ReadOnlySpan<KvmCpuidEntry2> supported, in CpuidRequest request)
+    {
+        foreach (KvmCpuidEntry2 entry in supported)
+        {
+            if (entry.Function == TopologyLeaf)
+            {
+                entries.Add(CreateTopologyEntry(0, request));
+                entries.Add(CreateTopologyEntry(1, request));
+                entries.Add(CreateTopologyEntry(2, request));
+                return;
+            }
+        }
+    }
 
     private static void AddKvmLeaves(List<KvmCpuidEntry2> entries, ReadOnlySpan<KvmCpuidEntry2> supported, in CpuidRequest request)
     {

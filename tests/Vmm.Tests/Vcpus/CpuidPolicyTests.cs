@@ -108,6 +108,25 @@ public sealed class CpuidPolicyTests
         Assert.Equal(coreBits, (Find(entries, 0x8000_0008).Ecx >> 12) & 0xF);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Create_TopologyIsWholeHoweverManySubleavesKvmLists(int listed)
+    {
+        KvmCpuidEntry2[] host =
+            [new() { Function = 0 }, .. Enumerable.Range(0, listed).Select(static index => new KvmCpuidEntry2 { Function = 0xB, Index = (uint)index, Flags = 1 })];
+
+        KvmCpuidEntry2[] levels =
+            [.. CpuidPolicy.Create(host, new CpuidRequest { VcpuIndex = 2, VcpuCount = 4 }).Where(static entry => entry.Function == 0xB)];
+
+        Assert.Equal([0u, 1u, 2u], levels.Select(static level => level.Index));
+        Assert.Equal([0u, 2u, 0u], levels.Select(static level => level.Eax));
+        Assert.Equal([1u, 4u, 0u], levels.Select(static level => level.Ebx));
+        Assert.Equal([0x100u, 0x201u, 2u], levels.Select(static level => level.Ecx));
+        Assert.All(levels, static level => Assert.Equal((2u, 1u), (level.Edx, level.Flags)));
+    }
+
     [Fact]
     public void GetPhysicalAddressBits_IsWhatKvmOffers() => Assert.Equal(40, CpuidPolicy.GetPhysicalAddressBits(Host));
 
