@@ -14,6 +14,9 @@ public struct KvmRunMemoryFault
     /// <summary>Whether the guest meant private memory.</summary>
     public readonly bool IsPrivate => (Flags & Private) != 0;
 
+    /// <summary>Whether the kernel says something of the fault that <see cref="Private"/> does not: it has no answer then.</summary>
+    public readonly bool HasUnknownFlags => (Flags & ~Private) != 0;
+
     /// <summary><see cref="Private"/>, or zero for a shared access.</summary>
     [FieldOffset(0)]
     public ulong Flags;

@@ -118,12 +118,12 @@ public sealed class MapGpaRangeHandler
     /// </summary>
     /// <param name="fault">Where, and which half it meant.</param>
     /// <param name="vcpuIndex">Which vCPU.</param>
-    /// <returns>False when that cannot be answered: no SEV-SNP guest, no RAM, or the kernel refused.</returns>
+    /// <returns>False when that cannot be answered: no SEV-SNP guest, no RAM, a flag that this monitor does not know, or the kernel refused.</returns>
     public bool TryConvertForFault(in KvmRunMemoryFault fault, int vcpuIndex)
     {
         ulong start = GuestPage.RoundDown(fault.Gpa);
         ulong length = fault.Size;
-        if (_converter is null || length is 0 or > AddressSpaceBytes || fault.Gpa >= AddressSpaceBytes)
+        if (_converter is null || fault.HasUnknownFlags || length is 0 or > AddressSpaceBytes || fault.Gpa >= AddressSpaceBytes)
         {
             return false;
         }

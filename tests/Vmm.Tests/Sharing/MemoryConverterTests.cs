@@ -125,6 +125,18 @@ public sealed class MemoryConverterTests
         Assert.Equal(0u, _tracker.Generation);
     }
 
+    [Theory]
+    [InlineData(1UL)]
+    [InlineData(KvmRunMemoryFault.Private | (1UL << 4))]
+    public void Fault_WithAFlagThatNobodyKnows_IsNotAnswered(ulong flags)
+    {
+        KvmRunMemoryFault fault = new() { Gpa = 0x1000, Size = 0x1000, Flags = flags };
+
+        Assert.False(Create().TryConvertForFault(in fault, 0));
+
+        Assert.Empty(_kernel.Transcript);
+    }
+
     [Fact]
     public void Fault_OfAnotherMode_IsNotAnswered() => Assert.False(
         new MapGpaRangeHandler(HypercallAbi.MapGpaRange, true, _tracker, null, new BoundedLog(Logger.None))
