@@ -198,6 +198,13 @@ public static class VirtualMachineBuilder
                 "--exit-hypercalls", "mask", $"0x{mask:x} lacks 0x1000, without which every page-state change of a SEV-SNP guest fails");
         }
 
+        if (config.Sev.Mode == SevMode.SevSnp && config.HypercallAbi != HypercallAbi.MapGpaRange)
+        {
+            // The kernel itself makes these calls of the guest's page-state changes; read the other way, shared and private change places.
+            throw new InvalidInputException(
+                "--hypercall-abi", "ABI", "the page-state changes of a SEV-SNP guest come as map-gpa-range, whatever the guest is; leave it out");
+        }
+
         if (config.Sev is { Mode: SevMode.Simulated, Kind: SevGuestKind.SevEs or SevGuestKind.SevSnp } && !config.IsLaunchOnly)
         {
             string kind = config.Sev.Kind == SevGuestKind.SevEs ? "sev-es" : "sev-snp";

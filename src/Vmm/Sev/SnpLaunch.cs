@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
+using KvmSevVmm.Sev.Policies;
 using KvmSevVmm.Sev.Psp;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
@@ -49,7 +50,7 @@ public sealed class SnpLaunch
         IReadOnlyList<SnpLaunchPiece> pieces = SnpLaunchPlan.Create(firmware, memory);
         SnpLaunchDigest digest = new();
         List<SnpLaunchedPiece> launched = [];
-        _commands.LaunchStart(_input.Start);
+        Start();
         foreach (SnpLaunchPiece piece in pieces)
         {
             if (piece.Type == SnpLaunchPageType.Cpuid)
@@ -82,6 +83,25 @@ public sealed class SnpLaunch
         TellDigest(result);
         _commands.LaunchFinish(_input.Finish);
         return result;
+    }
+
+    /// <summary>SNP_LAUNCH_START judges the policy, by processor, kernel and firmware; its refusal does not say which policy that was.</summary>
+    private void Start()
+    {
+        try
+        {
+            _commands.LaunchStart(_input.Start);
+        }
+        catch (SevCommandFailedException refused)
+        {
+            SnpPolicy policy = _input.Start.Policy;
+            throw new SevCommandFailedException(
+                refused.Command,
+                refused.Status,
+                $"--sev policy {policy}, for SNP ABI {policy.AbiMajor}.{policy.AbiMinor} or later: {refused.Message}",
+                refused.Hint,
+                refused.InnerException);
+        }
     }
 
     private static void Measure(SnpLaunchDigest digest, GuestMemory memory, SnpLaunchPiece piece)

@@ -15,6 +15,12 @@ internal sealed class RecordingSnpCommands(ISnpCommands? inner = null) : ISnpCom
     /// <summary>The pages of CPUID values that were offered.</summary>
     public List<byte[]> CpuidPages { get; } = [];
 
+    /// <summary>Pages that were launched with their contents, whole, by the address of the first byte.</summary>
+    public Dictionary<ulong, byte[]> NormalPieces { get; } = [];
+
+    /// <summary>What LAUNCH_START is refused with, or null.</summary>
+    public SevCommandFailedException? StartRefusal { get; init; }
+
     public void Initialize()
     {
         Transcript.Add("INIT2");
@@ -24,6 +30,11 @@ internal sealed class RecordingSnpCommands(ISnpCommands? inner = null) : ISnpCom
     public void LaunchStart(in SnpLaunchStartRequest request)
     {
         Transcript.Add($"LAUNCH_START {request.Policy}");
+        if (StartRefusal is not null)
+        {
+            throw StartRefusal;
+        }
+
         inner?.LaunchStart(request);
     }
 
@@ -36,6 +47,11 @@ internal sealed class RecordingSnpCommands(ISnpCommands? inner = null) : ISnpCom
     public void LaunchUpdate(in GuestPiece source, SnpLaunchPageType type)
     {
         Transcript.Add(string.Create(CultureInfo.InvariantCulture, $"LAUNCH_UPDATE 0x{source.Gpa:x} +0x{source.Length:x} {type}"));
+        if (type == SnpLaunchPageType.Normal)
+        {
+            NormalPieces.Add(source.Gpa, source.Bytes.ToArray());
+        }
+
         if (type == SnpLaunchPageType.Cpuid)
         {
             byte[] page = source.Bytes.ToArray();

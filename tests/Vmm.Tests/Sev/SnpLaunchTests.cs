@@ -11,6 +11,7 @@ using KvmSevVmm.Sev.Tests.Firmware;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Tests.Boot;
 using Serilog.Core;
 using Xunit;
@@ -95,6 +96,53 @@ public sealed class SnpLaunchTests : IDisposable
         Assert.True(result.IsDigestWhole);
         Assert.Equal(SnpGuestState.Running, guest.State);
         Assert.Equal(16384UL + (14 * 4096), result.LaunchedBytes + 4096);
+    }
+
+    [Fact]
+    public void Run_WithHashes_LaunchesTheVeryPageThatMeasureHashes()
+    {
+        GuestFirmware firmware = Firmware(OvmfBuilder.Complete(), withHashes: true);
+        SnpSection section = Assert.Single(firmware.Image.SnpSections, static candidate => candidate.Type == SnpSectionType.KernelHashes);
+        RecordingSnpCommands commands = new();
+
+        Launch(commands, firmware, Input());
+
+        Assert.Equal(firmware.Image.Image.ToArray(), commands.NormalPieces[firmware.Range.Start.Value]);
+        Assert.Equal(firmware.Hashes!.ToPage(firmware.Image), commands.NormalPieces[section.Gpa]);
+        Assert.Equal(2, commands.NormalPieces.Count);
+    }
+
+    [Fact]
+    public void Run_RefusedStart_NamesThePolicyAndTheVersionItAsksFor()
+    {
+        RecordingSnpCommands commands = new()
+        {
+            StartRefusal = SevCommandFailedException.FromStatus("SNP_LAUNCH_START", PspStatus.PolicyFailure, "Too new.", "Update."),
+        };
+        SnpLaunchInput input = SnpLaunchInput.Read(new SevConfig { Mode = SevMode.SevSnp, SnpPolicy = new SnpPolicy(0x3_0237) });
+
+        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(
+            () => Launch(commands, Firmware(OvmfBuilder.Complete(), withHashes: false), input));
+
+        Assert.StartsWith("--sev policy 0x30237, for SNP ABI 2.55 or later: SNP_LAUNCH_START failed", refused.Message, StringComparison.Ordinal);
+        Assert.Equal((PspStatus.PolicyFailure, "SNP_LAUNCH_START", "Update."), (refused.Status!.Value, refused.Command, refused.Hint));
+    }
+
+    [Fact]
+    public void Build_WithTheOtherHypercallAbi_IsRefusedBeforeTheHostIsTouched()
+    {
+        VmConfig config = new()
+        {
+            Boot = new BootConfig(null, null, string.Empty, "no-such-firmware"),
+            Sev = new SevConfig { Mode = SevMode.SevSnp },
+            HypercallAbi = HypercallAbi.PageEncStatus,
+            KvmPath = "no-such-device",
+        };
+        MachineIo io = new(Stream.Null, null, TextWriter.Null, null, 0) { Stop = new StopSignal() };
+
+        InvalidInputException refused = Assert.Throws<InvalidInputException>(() => VirtualMachineBuilder.Build(config, io, Logger.None));
+
+        Assert.Contains("map-gpa-range", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
