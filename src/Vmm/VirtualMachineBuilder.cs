@@ -202,7 +202,7 @@ public static class VirtualMachineBuilder
         {
             // The kernel itself makes these calls of the guest's page-state changes; read the other way, shared and private change places.
             throw new InvalidInputException(
-                "--hypercall-abi", "ABI", "the page-state changes of a SEV-SNP guest come as map-gpa-range, whatever the guest is; leave it out");
+                "--hypercall-abi", "ABI", "the page-state changes of a SEV-SNP guest come as map-gpa-range; leave it out");
         }
 
         if (config.Sev is { Mode: SevMode.Simulated, Kind: SevGuestKind.SevEs or SevGuestKind.SevSnp } && !config.IsLaunchOnly)

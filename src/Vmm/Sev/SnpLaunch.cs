@@ -85,7 +85,7 @@ public sealed class SnpLaunch
         return result;
     }
 
-    /// <summary>SNP_LAUNCH_START judges the policy, by processor, kernel and firmware; its refusal does not say which policy that was.</summary>
+    /// <summary>SNP_LAUNCH_START judges the policy by host, kernel and firmware; its refusal does not say which policy that was.</summary>
     private void Start()
     {
         try

@@ -118,7 +118,7 @@ public sealed class MapGpaRangeHandler
     /// </summary>
     /// <param name="fault">Where, and which half it meant.</param>
     /// <param name="vcpuIndex">Which vCPU.</param>
-    /// <returns>False when that cannot be answered: no SEV-SNP guest, no RAM, a flag that this monitor does not know, or the kernel refused.</returns>
+    /// <returns>False when that cannot be answered: no SEV-SNP guest, no RAM, an unknown flag, or the kernel refused.</returns>
     public bool TryConvertForFault(in KvmRunMemoryFault fault, int vcpuIndex)
     {
         ulong start = GuestPage.RoundDown(fault.Gpa);

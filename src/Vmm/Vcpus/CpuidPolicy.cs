@@ -167,8 +167,8 @@ public static class CpuidPolicy
     };
 
     /// <summary>
-    /// Says both levels of leaf 0xB whatever KVM lists of it: from Linux 6.3 on that may be an empty subleaf 0 alone, and a guest would find
-    /// neither its cores nor its x2APIC id.
+    /// Says both levels of leaf 0xB whatever KVM lists of it: from Linux 6.3 on that may be an empty subleaf 0 alone, and a guest would
+    /// find neither its cores nor its x2APIC id.
     /// </summary>
     private static void AddTopologyLeaf(List<KvmCpuidEntry2> entries, ReadOnlySpan<KvmCpuidEntry2> supported, in CpuidRequest request)
     {

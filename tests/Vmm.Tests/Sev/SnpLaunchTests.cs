@@ -124,7 +124,8 @@ public sealed class SnpLaunchTests : IDisposable
         SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(
             () => Launch(commands, Firmware(OvmfBuilder.Complete(), withHashes: false), input));
 
-        Assert.StartsWith("--sev policy 0x30237, for SNP ABI 2.55 or later: SNP_LAUNCH_START failed", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "--sev policy 0x30237, for SNP ABI 2.55 or later: SNP_LAUNCH_START failed", refused.Message, StringComparison.Ordinal);
         Assert.Equal((PspStatus.PolicyFailure, "SNP_LAUNCH_START", "Update."), (refused.Status!.Value, refused.Command, refused.Hint));
     }
 

@@ -115,7 +115,10 @@ public sealed class CpuidPolicyTests
     public void Create_TopologyIsWholeHoweverManySubleavesKvmLists(int listed)
     {
         KvmCpuidEntry2[] host =
-            [new() { Function = 0 }, .. Enumerable.Range(0, listed).Select(static index => new KvmCpuidEntry2 { Function = 0xB, Index = (uint)index, Flags = 1 })];
+        [
+            new() { Function = 0 },
+            .. Enumerable.Range(0, listed).Select(static index => new KvmCpuidEntry2 { Function = 0xB, Index = (uint)index, Flags = 1 }),
+        ];
 
         KvmCpuidEntry2[] levels =
             [.. CpuidPolicy.Create(host, new CpuidRequest { VcpuIndex = 2, VcpuCount = 4 }).Where(static entry => entry.Function == 0xB)];
