@@ -11,6 +11,7 @@ namespace KvmSevVmm.Cli.Tests.Commands;
 public sealed class RealGuestTests : IDisposable
 {
     private const ushort Com1 = 0x3F8;
+    private const ushort DebugPort = 0x402;
     private const byte ExitPort = 0xF4;
     private readonly TempDirectory _folder = new();
 
@@ -60,6 +61,30 @@ public sealed class RealGuestTests : IDisposable
         Assert.True(times.GetProperty("firstRun").GetDouble() <= times.GetProperty("firstConsoleByte").GetDouble());
         Assert.True(times.GetProperty("firstConsoleByte").GetDouble() <= times.GetProperty("untilMatch").GetDouble());
         Assert.InRange(result.RootElement.GetProperty("peakRssBytes").GetInt64(), 1, 400 << 20);
+    }
+
+    [KvmFact]
+    public void Guest_ThatWritesToTheFirmwaresDebugPort_IsReadInTheFile()
+    {
+        string kernel = WriteKernel(static c =>
+        {
+            c.mov(dx, DebugPort);
+            foreach (char letter in "SecCoreStartup\n")
+            {
+                c.mov(al, (byte)letter);
+                c.@out(dx, al);
+            }
+
+            c.mov(al, 0);
+            c.@out(ExitPort, al);
+            c.hlt();
+        });
+        string log = _folder.File("debug.log");
+
+        CliResult run = Run("run", "--kernel", kernel, "--debug-console", log, "--debug-exit", "0xf4", "--serial", "off", "--timeout", "20s");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Equal("SecCoreStartup\n", File.ReadAllText(log));
     }
 
     [KvmFact]

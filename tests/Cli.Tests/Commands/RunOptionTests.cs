@@ -311,6 +311,7 @@ public sealed class RunOptionTests : IDisposable
     [InlineData("--result", "--log-file")]
     [InlineData("--map-out", "--log-file")]
     [InlineData("--result", "--debug-console")]
+    [InlineData("--map-out", "--launch-bundle")]
     public void Outputs_InOneFile_AreRefused(string first, string second)
     {
         string same = _directory.File("same");
