@@ -116,9 +116,10 @@ add_libraries() {
   fi
 }
 
-# ldconfig_path NAME: where this machine keeps a library; prints nothing if it does not.
+# ldconfig_path NAME: where this machine keeps a library; prints nothing if it does not. It reads the whole list, since a
+# list that is cut off would fail.
 ldconfig_path() {
-  PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | awk -v name="$1" '$1 == name && /x86-64/ { print $NF; exit }'
+  PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | awk -v name="$1" '$1 == name && /x86-64/ && !found++ { print $NF }'
 }
 
 # add_tree PATH DIRECTORY: a file or directory with its mode, links followed, and what its programs need.

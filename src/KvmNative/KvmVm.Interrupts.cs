@@ -19,6 +19,15 @@ public sealed partial class KvmVm
         Ioctl.Set(_fd, IoctlNumbers.CreatePit2, in argument);
     }
 
+    /// <summary>Says what becomes of ticks of the 8254 timer that a slow guest has not taken yet (KVM_CAP_REINJECT_CONTROL).</summary>
+    /// <param name="reinject">True, as KVM begins: they are delivered later, one after the other. False: they are lost.</param>
+    /// <exception cref="Errors.KvmException">ENXIO: there is no timer.</exception>
+    public void SetPitReinjection(bool reinject)
+    {
+        KvmReinjectControl argument = new() { PitReinject = reinject ? (byte)1 : (byte)0 };
+        Ioctl.Set(_fd, IoctlNumbers.ReinjectControl, in argument);
+    }
+
     /// <summary>Gives Intel processors three pages below 4 GiB that the guest must not use.</summary>
     /// <param name="address">The guest physical address of the first.</param>
     /// <exception cref="Errors.KvmException">EINVAL: beyond 4 GiB.</exception>

@@ -274,6 +274,9 @@ public static class VirtualMachineBuilder
         vm.CreateIrqChip();
         MaskLegacyPics(vm);
         vm.CreatePit2(PitSpeakerDummy);
+
+        // No guest of ours keeps time by counting ticks, and while lost ones are made up for, kvm_amd does without AVIC.
+        vm.SetPitReinjection(false);
     }
 
     /// <summary>

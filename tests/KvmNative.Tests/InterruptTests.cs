@@ -91,6 +91,7 @@ public sealed class InterruptTests
             {
                 vm.CreateIrqChip();
                 vm.CreatePit2(0);
+                vm.SetPitReinjection(false);
             });
         SetVector(guest, 0x20);
         int interrupts = 0;

@@ -83,6 +83,7 @@ public sealed class KvmErrorTests
         KvmException e = Assert.Throws<KvmException>(vm.CreateIrqChip);
 
         Assert.Equal(("KVM_CREATE_IRQCHIP", Errno.EINVAL), (e.Call, e.Errno));
+        Assert.Equal("KVM_REINJECT_CONTROL", Assert.Throws<KvmException>(() => vm.SetPitReinjection(false)).Call);
         Assert.Equal("KVM_SET_PIT2", Assert.Throws<KvmException>(() => vm.SetPit2(default)).Call);
     }
 

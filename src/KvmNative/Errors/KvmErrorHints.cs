@@ -52,6 +52,7 @@ internal static class KvmErrorHints
         new("KVM_CREATE_IRQCHIP", Errno.EINVAL, "Interrupt controllers must be made before the first vCPU."),
         new("KVM_CREATE_PIT2", Errno.EEXIST, "The timer exists already."),
         new("KVM_CREATE_PIT2", Errno.ENOENT, "The timer needs the interrupt controllers: KVM_CREATE_IRQCHIP first."),
+        new("KVM_REINJECT_CONTROL", Errno.ENXIO, "There is no timer: KVM_CREATE_PIT2 first."),
         new("KVM_SET_TSS_ADDR", Errno.EINVAL, "The address must leave three pages below 4 GiB."),
         new("KVM_SET_IDENTITY_MAP_ADDR", Errno.EINVAL, "The identity map must be placed before the first vCPU is made."),
 

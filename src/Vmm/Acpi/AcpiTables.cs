@@ -62,7 +62,7 @@ public sealed class AcpiTables
     /// <summary>The 64-bit fields that hold an offset into <see cref="Tables"/> and must hold an address.</summary>
     public IReadOnlyList<AcpiPointer> Pointers => _pointers;
 
-    /// <summary>The checksums, to be made after the pointers.</summary>
+    /// <summary>The checksums, to be made after the pointers; until then their fields are 0.</summary>
     public IReadOnlyList<AcpiChecksum> Checksums => _checksums;
 
     /// <summary>Makes the tables of a machine.</summary>
@@ -107,6 +107,9 @@ public sealed class AcpiTables
     private void Add(byte[] table, int offset)
     {
         table.CopyTo(_tables, offset);
+
+        // OVMF's sum takes the field in, so it must be 0 before.
+        _tables[offset + AcpiTable.ChecksumOffset] = 0;
         _checksums.Add(new AcpiChecksum(AcpiBlock.Tables, offset + AcpiTable.ChecksumOffset, offset, table.Length));
     }
 

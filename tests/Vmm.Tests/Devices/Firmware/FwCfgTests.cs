@@ -151,7 +151,8 @@ public sealed class FwCfgTests : IDisposable
                     Span<byte> covered = blobs[first].Bytes.AsSpan(
                         (int)BinaryPrimitives.ReadUInt32LittleEndian(command[64..]),
                         (int)BinaryPrimitives.ReadUInt32LittleEndian(command[68..]));
-                    blobs[first].Bytes[offset] = 0;
+
+                    // As OVMF does it: what is in the field counts.
                     blobs[first].Bytes[offset] = (byte)-covered.ToArray().Sum(static value => value);
                     break;
                 default:
