@@ -79,6 +79,9 @@ internal sealed record MachineParts
     /// <summary>What protects the guest's memory.</summary>
     public required SevMode Mode { get; init; }
 
+    /// <summary>Of a simulated SEV guest, the local APICs as its private mappings reach them, one for each vCPU; empty for others.</summary>
+    public ImmutableArray<PrivateLocalApic> PrivateApics { get; init; } = [];
+
     /// <summary>C-bit position, or null.</summary>
     public required int? CBitPosition { get; init; }
 

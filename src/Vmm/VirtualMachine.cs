@@ -37,7 +37,9 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _regions = new MachineRegions(parts);
         foreach (KvmVcpu vcpu in parts.Vcpus)
         {
-            var dispatcher = new ExitDispatcher((int)vcpu.Id, parts.Ports, parts.Mmio, parts.MapGpaRange, parts.Msrs, _stop);
+            int index = (int)vcpu.Id;
+            PrivateLocalApic? privateApic = parts.PrivateApics.IsEmpty ? null : parts.PrivateApics[index];
+            var dispatcher = new ExitDispatcher(index, parts.Ports, parts.Mmio, parts.MapGpaRange, parts.Msrs, _stop, privateApic);
             _threads.Add(_resources.Add(new VcpuThread(vcpu, dispatcher, this)));
         }
     }

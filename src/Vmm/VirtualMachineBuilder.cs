@@ -172,6 +172,9 @@ public static class VirtualMachineBuilder
             PowerButton = powerButton,
             Events = events,
             Mode = config.Sev.Mode,
+            PrivateApics = config.Sev.Mode == SevMode.Simulated && layout.CBitPosition is { } cBit
+                ? [.. vcpus.Select(vcpu => new PrivateLocalApic(vcpu, vm, vcpus.Count, cBit))]
+                : [],
             CBitPosition = layout.CBitPosition,
             Launch = launch,
             SnpLaunch = snpLaunch,

@@ -20,6 +20,7 @@ public sealed class ExitDispatcher
     private readonly MapGpaRangeHandler _mapGpaRange;
     private readonly MsrHandler _msrs;
     private readonly IMachineControl _machine;
+    private readonly PrivateLocalApic? _privateApic;
     private KvmRunMemoryFault _lastFault;
     private int _sameFaults;
 
@@ -30,8 +31,15 @@ public sealed class ExitDispatcher
     /// <param name="mapGpaRange">Owner of hypercalls.</param>
     /// <param name="msrs">Owner of MSR accesses.</param>
     /// <param name="machine">Told when an exit ends the machine.</param>
+    /// <param name="privateApic">The vCPU's local APIC as a simulated SEV guest's private mappings reach it; null for others.</param>
     public ExitDispatcher(
-        int vcpuIndex, IoBus ports, IoBus mmio, MapGpaRangeHandler mapGpaRange, MsrHandler msrs, IMachineControl machine)
+        int vcpuIndex,
+        IoBus ports,
+        IoBus mmio,
+        MapGpaRangeHandler mapGpaRange,
+        MsrHandler msrs,
+        IMachineControl machine,
+        PrivateLocalApic? privateApic = null)
     {
         _vcpuIndex = vcpuIndex;
         _ports = ports;
@@ -39,6 +47,7 @@ public sealed class ExitDispatcher
         _mapGpaRange = mapGpaRange;
         _msrs = msrs;
         _machine = machine;
+        _privateApic = privateApic;
     }
 
     /// <summary>Answers one exit.</summary>
@@ -82,7 +91,11 @@ public sealed class ExitDispatcher
     private VcpuAction AccessMemory(VcpuExit exit)
     {
         ref KvmRunMmio mmio = ref exit.Mmio;
-        _mmio.Access(mmio.PhysAddr, mmio.IsWrite, exit.Data);
+        if (_privateApic is null || !_privateApic.TryAccess(mmio.PhysAddr, mmio.IsWrite, exit.Data))
+        {
+            _mmio.Access(mmio.PhysAddr, mmio.IsWrite, exit.Data);
+        }
+
         return VcpuAction.Resume;
     }
 
