@@ -27,6 +27,7 @@ public sealed class FirmwareTests : IDisposable
             [
                 "--file", Path.Combine(_folder, "vmlinuz"), "--file", Path.Combine(_folder, "initramfs"), "--file", Firmware,
                 "--file", Path.Combine(AppContext.BaseDirectory, "Scripts", "firmware.sh"), "--out", Output, "--timeout", "500",
+                "--memory", "7168",
                 "--", "sh", "/in/firmware.sh",
             ],
             TimeSpan.FromSeconds(560));
@@ -38,6 +39,7 @@ public sealed class FirmwareTests : IDisposable
         CheckConsole("simulated", cpus: 2);
         Assert.DoesNotContain("Memory Encryption Features", Read("plain.log"), StringComparison.Ordinal);
         Assert.Contains("Memory Encryption Features active: AMD SEV", Read("simulated.log"), StringComparison.Ordinal);
+        Assert.Contains("[mem 0x0000000100000000-0x000000017fffffff] usable", Read("simulated.log"), StringComparison.Ordinal);
         CheckMap();
     }
 
