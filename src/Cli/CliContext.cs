@@ -28,6 +28,9 @@ internal sealed class CliContext
     /// <summary>Sends the keys of the terminal on stdin to the guest until disposed; gives null when there is no terminal.</summary>
     internal required Func<IDisposable?> EnterRawTerminal { get; init; }
 
+    /// <summary>Columns and rows of the terminal on stdout; null when there is none.</summary>
+    internal Func<(ushort Columns, ushort Rows)?> ReadTerminalSize { get; init; } = static () => null;
+
     /// <summary>Opens a KVM device and asks for its API version.</summary>
     internal required Func<string, int> ReadKvmApiVersion { get; init; }
 

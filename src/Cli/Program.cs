@@ -27,6 +27,7 @@ public static class Program
             Environment = Environment.GetEnvironmentVariable,
             MachineRunner = new MachineRunner(),
             EnterRawTerminal = static () => TerminalMode.TryEnterRaw(0),
+            ReadTerminalSize = static () => TerminalMode.ReadSize(1),
             ReadKvmApiVersion = ReadKvmApiVersion,
             IsErrorTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
             IsOutputTerminal = !Console.IsOutputRedirected,

@@ -11,6 +11,7 @@ namespace KvmSevVmm.KvmNative;
 /// </remarks>
 public sealed unsafe class TerminalMode : IDisposable
 {
+    private const nuint GetWindowSize = 0x5413; // TIOCGWINSZ
     private const int Now = 0;
     private const uint ProcessOutput = 1;
 
@@ -34,6 +35,17 @@ public sealed unsafe class TerminalMode : IDisposable
     /// <summary>Whether a descriptor is a terminal.</summary>
     /// <param name="fd">An open descriptor.</param>
     public static bool IsTerminal(int fd) => Mono.Unix.Native.Syscall.isatty(fd);
+
+    /// <summary>Asks a terminal for its size.</summary>
+    /// <param name="fd">An open descriptor.</param>
+    /// <returns>Columns and rows; null if this is no terminal, or one that does not know.</returns>
+    public static (ushort Columns, ushort Rows)? ReadSize(int fd)
+    {
+        ushort* size = stackalloc ushort[4]; // rows, columns, and two that are not used
+
+        // SAFETY: TIOCGWINSZ writes the 8 bytes of a struct winsize.
+        return LibC.IoctlRaw(fd, GetWindowSize, (nuint)size) == 0 && size[0] > 0 && size[1] > 0 ? (size[1], size[0]) : null;
+    }
 
     /// <summary>Sends every key to the program unchanged and unechoed, Ctrl-C included; output keeps its line-end processing.</summary>
     /// <param name="fd">An open descriptor, which must stay open until the terminal is restored.</param>

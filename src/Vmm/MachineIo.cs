@@ -19,4 +19,13 @@ public sealed record MachineIo(Stream Output, IConsoleSource? Input, TextWriter 
 
     /// <summary>Takes what the guest writes to the debug console's port; null for a machine without one.</summary>
     public Stream? DebugConsole { get; init; }
+
+    /// <summary>Takes what the guest writes to its virtio console; unbuffered. Used exactly when the machine has one.</summary>
+    public Stream VirtioConsole { get; init; } = Stream.Null;
+
+    /// <summary>Whether <see cref="Input"/> goes to the virtio console and not to the serial port.</summary>
+    public bool IsInputForVirtioConsole { get; init; }
+
+    /// <summary>Columns and rows of the terminal behind <see cref="VirtioConsole"/>; null when there is none.</summary>
+    public (ushort Columns, ushort Rows)? VirtioConsoleSize { get; init; }
 }

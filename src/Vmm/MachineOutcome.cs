@@ -25,8 +25,11 @@ public sealed record MachineOutcome
     /// <summary>Stopwatch time stamp when the last vCPU thread had ended.</summary>
     public required long EndedTimestamp { get; init; }
 
-    /// <summary>Why the console's output could not be written to its end, else null.</summary>
+    /// <summary>Why the serial port's output could not be written to its end, else null.</summary>
     public required Exception? ConsoleFailure { get; init; }
+
+    /// <summary>The same of the virtio console.</summary>
+    public Exception? VirtioConsoleFailure { get; init; }
 
     /// <summary>Stopwatch time stamp of the guest's first byte on its console, 0 for none.</summary>
     public required long FirstConsoleByteTimestamp { get; init; }

@@ -67,6 +67,9 @@ internal sealed record MachineParts
     /// <summary>Looks for <c>--until</c>, or null.</summary>
     public required ConsoleMatcher? ConsoleMatcher { get; init; }
 
+    /// <summary>The virtio console, or null.</summary>
+    public VirtioConsoleParts? VirtioConsole { get; init; }
+
     /// <summary>Carries the guest's input, or null.</summary>
     public required ConsoleInput? ConsoleInput { get; init; }
 

@@ -48,6 +48,6 @@ internal sealed class MachineRegions(MachineParts parts)
         Loaded = parts.LoadedRegions,
         Known = _known,
         Conversions = ConversionAnalysis.OfJournal(parts.Tracker),
-        ConsoleSwiotlb = parts.ConsoleHints.Swiotlb,
+        ConsoleSwiotlb = parts.ConsoleHints.Swiotlb ?? parts.VirtioConsole?.Hints.Swiotlb,
     });
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using KvmSevVmm.KvmNative;
+using KvmSevVmm.Vmm.Console;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
@@ -50,6 +51,11 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// <inheritdoc/>
     public void RequestStop(StopReason reason, int guestCode = 0) => _stop.RequestStop(reason, guestCode);
 
+    /// <summary>Tells the guest that the terminal behind its virtio console has another size, from any thread.</summary>
+    /// <param name="columns">Characters of a line.</param>
+    /// <param name="rows">Lines.</param>
+    public void ResizeVirtioConsole(ushort columns, ushort rows) => _parts.VirtioConsole?.Device.Resize(columns, rows);
+
     /// <summary>Presses the machine's power button, from any thread: a guest with a driver for it shuts down, any other does not
     /// notice.</summary>
     public void PressPowerButton() => _parts.PowerButton.Press();
@@ -67,6 +73,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _regions.LogMachine();
         _parts.Events?.Lifecycle("start", $"mode {SevModeWords.WordFor(_parts.Mode)}");
         _parts.ConsoleOutput.Start();
+        _parts.VirtioConsole?.Output.Start();
         _parts.ConsoleInput?.Start();
         _parts.Virtio.Start();
         foreach (VcpuThread thread in _threads)
@@ -88,6 +95,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         long ended = Stopwatch.GetTimestamp();
         _parts.ConsoleInput?.Stop(FlushLimit);
         _parts.ConsoleOutput.Stop(FlushLimit);
+        _parts.VirtioConsole?.Output.Stop(FlushLimit);
         _regions.ReadKnown();
         _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(GetReason()));
         WarnOfLostConsole();
@@ -134,6 +142,9 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _resources.Dispose();
     }
 
+    /// <summary>The earlier of two time stamps of which 0 means never.</summary>
+    private static long Earlier(long left, long right) => left == 0 || right == 0 ? Math.Max(left, right) : Math.Min(left, right);
+
     void IVcpuObserver.OnVcpuStopped(KvmVcpu vcpu, VcpuExit exit)
     {
         // The dispatcher has given the reason already; the report is for those that end in a crash.
@@ -154,10 +165,13 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// What counts as the reason. Output that a guest sent just before it ended itself is matched after its end: the match still counts.
     /// </summary>
     private StopReason GetReason() =>
-        _parts.ConsoleMatcher is { HasMatched: true }
+        UntilMatchedTimestamp != 0
         && _stop.Reason is StopReason.PowerOff or StopReason.Reset or StopReason.DebugExit or StopReason.Shutdown or StopReason.Halted
             ? StopReason.UntilMatched
             : _stop.Reason;
+
+    private long UntilMatchedTimestamp =>
+        Earlier(_parts.ConsoleMatcher?.MatchTimestamp ?? 0, _parts.VirtioConsole?.Matcher?.MatchTimestamp ?? 0);
 
     private MachineOutcome CreateOutcome(long ended) => new()
     {
@@ -166,25 +180,35 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         CrashReport = _crashReport,
         Failure = _failure ?? _parts.DeviceFailures.First ?? _parts.Events?.Failure,
         ConsoleFailure = _parts.ConsoleOutput.Failure,
+        VirtioConsoleFailure = _parts.VirtioConsole?.Output.Failure,
         EndedTimestamp = ended,
-        FirstConsoleByteTimestamp = _parts.ConsoleOutput.FirstByteTimestamp,
-        UntilMatchedTimestamp = _parts.ConsoleMatcher?.MatchTimestamp ?? 0,
+        FirstConsoleByteTimestamp =
+            Earlier(_parts.ConsoleOutput.FirstByteTimestamp, _parts.VirtioConsole?.Output.FirstByteTimestamp ?? 0),
+        UntilMatchedTimestamp = UntilMatchedTimestamp,
         Vcpus = [.. _threads.Select(static thread => thread.Statistics)],
     };
 
     private void WarnOfLostConsole()
     {
-        if (_parts.ConsoleOutput.DroppedBytes is > 0 and long dropped)
+        WarnOfLost("console", _parts.ConsoleOutput.DroppedBytes, _parts.ConsoleOutput);
+        if (_parts.VirtioConsole is { } console)
         {
-            _log.Warning(
-                "{Bytes} bytes of the guest's console were lost: {Cause}",
-                dropped,
-                _parts.ConsoleOutput.Failure?.Message ?? "nobody took them in time");
+            WarnOfLost("virtio console", console.Output.DroppedBytes + console.Device.DroppedBytes, console.Output);
         }
 
-        if (_parts.ConsoleMatcher?.GivenUpCount is > 0 and long givenUp)
+        long givenUp = (_parts.ConsoleMatcher?.GivenUpCount ?? 0) + (_parts.VirtioConsole?.Matcher?.GivenUpCount ?? 0);
+        if (givenUp > 0)
         {
             _log.Warning("{Count} looks for --until took too long and were given up", givenUp);
+        }
+    }
+
+    private void WarnOfLost(string name, long bytes, ConsoleOutput output)
+    {
+        if (bytes > 0)
+        {
+            _log.Warning(
+                "{Bytes} bytes of the guest's {Console} were lost: {Cause}", bytes, name, output.Failure?.Message ?? "nobody took them in time");
         }
     }
 

@@ -68,9 +68,7 @@ public static class VirtualMachineBuilder
         AcpiTables acpi = AcpiTables.Create(config);
         LoadedImage image = firmware is null ? LoadedImage.Load(config.Boot, acpi, memory) : LoadedImage.LoadFirmware(firmware, memory);
         StopSignal stop = io.Stop;
-        ConsoleMatcher? matcher = config.Until is { } pattern
-            ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
-            : null;
+        ConsoleMatcher? matcher = CreateMatcher(config, stop);
         var hints = new ConsoleHints();
         ConsoleOutput output = owned.Add(new ConsoleOutput(io.Output, matcher, hints: hints));
         var tracker = new SharedRegionTracker(
@@ -83,6 +81,7 @@ public static class VirtualMachineBuilder
             });
         CheckMapFits(tracker);
         var guestLog = new BoundedLog(log);
+        VirtioConsoleParts? virtioConsole = config.HasConsole ? VirtioConsoleParts.Create(config, io, stop, guestLog, owned) : null;
         FirmwareDevices? firmwareDevices = firmware is null
             ? null
             : owned.Add(FirmwareDevices.Create(config, memory, acpi, tracker, guestLog));
@@ -99,7 +98,7 @@ public static class VirtualMachineBuilder
         ports.Freeze();
         var powerButton = new PowerButton(new GsiLine(vm, PowerButton.Gsi));
         ConsoleInput? input = io.Input is { } source
-            ? owned.Add(new ConsoleInput(source, serial, stop, powerButton, io.Messages))
+            ? owned.Add(new ConsoleInput(source, InputOf(io, serial, virtioConsole), stop, powerButton, io.Messages))
             : null;
         EventLog? events = io.EventLog is { } eventStream ? owned.Add(new EventLog(eventStream, io.StartTimestamp)) : null;
 
@@ -111,6 +110,7 @@ public static class VirtualMachineBuilder
             vm,
             memory,
             config.Sev.Mode == SevMode.None ? null : tracker,
+            virtioConsole?.Device,
             mmio,
             guestLog,
             failures.Report));
@@ -168,6 +168,7 @@ public static class VirtualMachineBuilder
             Stop = stop,
             ConsoleOutput = output,
             ConsoleMatcher = matcher,
+            VirtioConsole = virtioConsole,
             ConsoleInput = input,
             PowerButton = powerButton,
             Events = events,
@@ -183,6 +184,13 @@ public static class VirtualMachineBuilder
         };
         return new VirtualMachine(parts, owned.Release(), log);
     }
+
+    internal static ConsoleMatcher? CreateMatcher(VmConfig config, StopSignal stop) => config.Until is { } pattern
+        ? new ConsoleMatcher(pattern, () => stop.RequestStop(StopReason.UntilMatched))
+        : null;
+
+    private static ISerialInput InputOf(MachineIo io, Serial16550 serial, VirtioConsoleParts? virtioConsole) =>
+        io.IsInputForVirtioConsole && virtioConsole is not null ? virtioConsole.Device : serial;
 
     private static LabelledRange LabelOf(LoadedPiece piece) =>
         new(piece.Range, new RangeLabel(RegionNames.LoaderPrefix + piece.Name, LabelCertainty.Exact));

@@ -49,6 +49,9 @@ public sealed record VmConfig
     /// <summary>Whether the guest has an entropy source.</summary>
     public bool HasRng { get; init; }
 
+    /// <summary>Whether the guest has a virtio console, Linux' hvc0, beside its serial port.</summary>
+    public bool HasConsole { get; init; }
+
     /// <summary>Port of the debug-exit device, or null for none. A byte v written there ends the machine with guest code v.</summary>
     public ushort? DebugExitPort { get; init; }
 

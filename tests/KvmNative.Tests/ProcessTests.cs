@@ -94,9 +94,24 @@ public sealed class ProcessTests
     }
 
     [Fact]
+    public void TerminalMode_ReadSize_IsWhatWasSet()
+    {
+        using SafeFileHandle master = OpenTerminal(out string slavePath);
+        using SafeFileHandle slave = File.OpenHandle(slavePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        int fd = (int)slave.DangerousGetHandle();
+        Assert.Null(TerminalMode.ReadSize(fd)); // a new one does not know
+
+        Stty(slavePath, "cols 132 rows 43");
+
+        Assert.Equal(((ushort)132, (ushort)43), TerminalMode.ReadSize(fd));
+    }
+
+    [Fact]
     public void TerminalMode_NoTerminal_IsNull()
     {
         using EventFd fd = EventFd.Create();
+
+        Assert.Null(TerminalMode.ReadSize(fd.Descriptor));
 
         Assert.False(TerminalMode.IsTerminal(fd.Descriptor));
         Assert.Null(TerminalMode.TryEnterRaw(fd.Descriptor));
@@ -143,7 +158,7 @@ public sealed class ProcessTests
 
     private static string Stty(string path, string option)
     {
-        ProcessStartInfo start = new("stty", ["-F", path, option]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new("stty", ["-F", path, .. option.Split(' ')]) { RedirectStandardOutput = true };
         using Process stty = Process.Start(start)!;
         string output = stty.StandardOutput.ReadToEnd();
         stty.WaitForExit();

@@ -30,6 +30,11 @@ internal abstract class DeviceOptions : CommonOptions
     [Option("rng", HelpText = "Give the guest an entropy source, which the host's kernel feeds.")]
     public bool Rng { get; set; }
 
+    /// <summary>Where the virtio console goes.</summary>
+    [Option("console", MetaValue = "TARGET", Default = "off",
+        HelpText = "A virtio console (Linux: hvc0): tty, file=PATH, or off for none. With tty the serial port is off, unless --serial file=PATH.")]
+    public string Console { get; set; } = string.Empty;
+
     /// <summary>A machine with these devices; touches no file.</summary>
     /// <param name="machine">The rest of the machine.</param>
     /// <exception cref="UsageException">A value cannot be read; the message names the option.</exception>
@@ -39,7 +44,12 @@ internal abstract class DeviceOptions : CommonOptions
         NetworkCards = ParseAll(Net, NetValue.Parse),
         Vsock = Vsock is string vsock ? VsockValue.Parse(vsock) : null,
         HasRng = Rng,
+        HasConsole = ConsoleTarget.Kind != SerialKind.Off,
     };
+
+    /// <summary>Where the virtio console goes; <see cref="SerialKind.Off"/> for a machine without one.</summary>
+    /// <exception cref="UsageException">The value cannot be read.</exception>
+    internal SerialTarget ConsoleTarget => SerialTarget.Parse("--console", Console);
 
     // None is always the same list, so that configurations that mean the same are equal.
     private static T[] ParseAll<T>(IEnumerable<string> texts, Func<string, T> parse)

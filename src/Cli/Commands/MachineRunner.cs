@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Values;
 using KvmSevVmm.Sev.Commands;
@@ -40,26 +41,42 @@ internal sealed class MachineRunner : IMachineRunner
 
     private static VmResult Run(VmConfig config, RunOutputs outputs, ControlledMachine control, StopSignal stop, TimeSpan start)
     {
-        using StandardInputSource? input = outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
+        bool hasConsoleTerminal = outputs.Console.Kind == SerialKind.Tty;
+        using StandardInputSource? input =
+            hasConsoleTerminal || outputs.Serial.Kind == SerialKind.Tty ? new StandardInputSource() : null;
         var io = new MachineIo(
             outputs.SerialOutput ?? Stream.Null, input, System.Console.Error, outputs.EventLog, outputs.StartTimestamp)
         {
             DebugConsole = outputs.DebugConsole,
+            VirtioConsole = outputs.ConsoleOutput ?? Stream.Null,
+            IsInputForVirtioConsole = hasConsoleTerminal,
+            VirtioConsoleSize = hasConsoleTerminal ? outputs.ReadTerminalSize() : null,
             Stop = stop,
             Launch = new LaunchWatcher(outputs.TakeBundle, control) { TakeSnpBundle = outputs.TakeSnpBundle },
         };
         try
         {
             using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
+            using PosixSignalRegistration? resize = io.VirtioConsoleSize is null ? null : FollowTerminalSize(machine, outputs);
             using IDisposable? rawTerminal = outputs.EnterRawTerminal?.Invoke();
             control.State = VmState.Running;
-            MachineOutcome outcome = machine.Run();
-            control.State = VmState.Shutdown;
-            if (outputs.Serial.Kind == SerialKind.File && outcome.ConsoleFailure is { } failure)
+            MachineOutcome outcome;
+            try
             {
-                // A file that the user asked for is not whole; a reader of stdout that has gone is that reader's business.
-                outcome = outcome with { Failure = outcome.Failure ?? failure };
+                control.SetPowerButton(machine.PressPowerButton);
+                outcome = machine.Run();
             }
+            finally
+            {
+                control.SetPowerButton(null);
+            }
+
+            control.State = VmState.Shutdown;
+
+            // A file that the user asked for is not whole; a reader of stdout that has gone is that reader's business.
+            Exception? fileFailure = (outputs.Serial.Kind == SerialKind.File ? outcome.ConsoleFailure : null)
+                ?? (outputs.Console.Kind == SerialKind.File ? outcome.VirtioConsoleFailure : null);
+            outcome = outcome with { Failure = outcome.Failure ?? fileFailure };
 
             return machine.Describe(outcome, new VmTimes
             {
@@ -92,6 +109,15 @@ internal sealed class MachineRunner : IMachineRunner
             };
         }
     }
+
+    private static PosixSignalRegistration FollowTerminalSize(VirtualMachine machine, RunOutputs outputs) =>
+        PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ =>
+        {
+            if (outputs.ReadTerminalSize() is (ushort columns, ushort rows))
+            {
+                machine.ResizeVirtioConsole(columns, rows);
+            }
+        });
 
     // The owner's side is a person or a script that reads stderr; --quiet does not silence what somebody must act on.
     private static void AnnounceWaiting(MeasuredLaunch launch, string? socket) => System.Console.Error.WriteLine(

@@ -27,6 +27,9 @@ internal static class RunCommand
         behaves as a SEV guest, but nothing is encrypted and nothing is confidential.
         Its launch is that of hardware, over a software model of AMD's firmware.
 
+        --console tty gives the terminal to a virtio console; boot Linux with
+        console=hvc0 (and the module virtio_console, where it is one).
+
         With --wait-for-owner the launch stops when it is measured: the measurement is
         printed, and the guest's owner may send a secret through the control socket
         ('kvmsev secret inject') and lets the guest run. --timeout bounds the wait too.
@@ -63,7 +66,8 @@ internal static class RunCommand
     private static int Execute(RunOptions options, CliContext context)
     {
         VmConfig config = options.ToConfig();
-        SerialTarget serial = SerialTarget.Parse(options.Serial);
+        SerialTarget serial = options.SerialTarget;
+        SerialTarget console = options.ConsoleTarget;
         if (config.Boot.KernelPath is string kernel)
         {
             FileKind.OpenInput("--kernel", kernel).Dispose();
@@ -82,8 +86,8 @@ internal static class RunCommand
         if (options.DryRun)
         {
             // Opening an output without committing it leaves nothing behind; a serial file would be emptied, so it is not opened.
-            RunFiles.Open(options, serial with { Path = null }, context.Output).Dispose();
-            RunPlan.For(config, serial, options).Write(context.Output);
+            RunFiles.Open(options, serial with { Path = null }, console with { Path = null }, context.Output).Dispose();
+            RunPlan.For(config, serial, console, options).Write(context.Output);
             return ExitCode.Success;
         }
 
@@ -92,8 +96,8 @@ internal static class RunCommand
         using PosixSignalRegistration interrupt = Relay(PosixSignal.SIGINT, stop, StopReason.Interrupted);
         using PosixSignalRegistration terminate = Relay(PosixSignal.SIGTERM, stop, StopReason.Terminated);
         using PosixSignalRegistration hangUp = Relay(PosixSignal.SIGHUP, stop, StopReason.Terminated);
-        using RunFiles files = RunFiles.Open(options, serial, context.Output);
-        VmResult result = RunMachine(config, serial, files, stop, options, context);
+        using RunFiles files = RunFiles.Open(options, serial, console, context.Output);
+        VmResult result = RunMachine(config, serial, console, files, stop, options, context);
         result = WriteFiles(result, files, context);
         int exitCode = ExitCodeOf(result);
         if (options.Json)
@@ -112,23 +116,27 @@ internal static class RunCommand
     }
 
     private static VmResult RunMachine(
-        VmConfig config, SerialTarget serial, RunFiles files, StopRelay stop, RunOptions options, CliContext context)
+        VmConfig config,
+        SerialTarget serial,
+        SerialTarget console,
+        RunFiles files,
+        StopRelay stop,
+        RunOptions options,
+        CliContext context)
     {
-        Stream? serialOutput = serial.Kind switch
-        {
-            SerialKind.Tty => options.Json ? context.ErrorBytes : context.Output,
-            SerialKind.File => files.Serial,
-            _ => null,
-        };
+        Stream terminal = options.Json ? context.ErrorBytes : context.Output;
         TimeSpan start = Stopwatch.GetElapsedTime(context.StartTimestamp);
         try
         {
             IMachineRunner runner = context.MachineRunner ?? throw new InvalidOperationException("this build of kvmsev has no machine.");
-            bool isTerminal = serial.Kind == SerialKind.Tty;
+            bool isTerminal = serial.Kind == SerialKind.Tty || console.Kind == SerialKind.Tty;
             using IDisposable? rawTerminal = isTerminal && !config.WaitsForOwner ? context.EnterRawTerminal() : null;
             RunOutputs outputs = new(
-                files.EventLog?.Stream, serial, serialOutput, stop, context.StartTimestamp, context.StartedAt, context.Log)
+                files.EventLog?.Stream, serial, OutputOf(serial, terminal, files.Serial), stop, context.StartTimestamp, context.StartedAt, context.Log)
             {
+                Console = console,
+                ConsoleOutput = OutputOf(console, terminal, files.Console),
+                ReadTerminalSize = context.ReadTerminalSize,
                 DebugConsole = files.DebugConsole,
                 TakeBundle = files.LaunchBundle is OutputFile file
                     ? bundle => file.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))
@@ -159,6 +167,13 @@ internal static class RunCommand
             };
         }
     }
+
+    private static Stream? OutputOf(SerialTarget target, Stream terminal, FileStream? file) => target.Kind switch
+    {
+        SerialKind.Tty => terminal,
+        SerialKind.File => file,
+        _ => null,
+    };
 
     private static PosixSignalRegistration Relay(PosixSignal signal, StopRelay stop, StopReason reason) =>
         PosixSignalRegistration.Create(signal, context =>

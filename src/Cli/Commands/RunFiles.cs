@@ -30,16 +30,20 @@ internal sealed class RunFiles : IDisposable
     /// </summary>
     internal FileStream? Serial { get; private set; }
 
+    /// <summary>The same of the virtio console.</summary>
+    internal FileStream? Console { get; private set; }
+
     /// <summary>What the debug console writes to, likewise in place.</summary>
     internal FileStream? DebugConsole { get; private set; }
 
     /// <summary>Opens every file; when one fails, those before it are closed and nothing is left behind.</summary>
     /// <param name="options">Their names.</param>
     /// <param name="serial">Where the serial port goes.</param>
+    /// <param name="console">Where the virtio console goes.</param>
     /// <param name="standardOutput">What <c>-</c> stands for.</param>
     /// <exception cref="IOException">One cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">One may not be written.</exception>
-    internal static RunFiles Open(RunOptions options, SerialTarget serial, Stream standardOutput)
+    internal static RunFiles Open(RunOptions options, SerialTarget serial, SerialTarget console, Stream standardOutput)
     {
         RunFiles files = new();
         try
@@ -51,6 +55,7 @@ internal sealed class RunFiles : IDisposable
 
             // Last: these are emptied at once.
             files.Serial = serial.Path is string path ? OutputFile.OpenLive("--serial", path) : null;
+            files.Console = console.Path is string consolePath ? OutputFile.OpenLive("--console", consolePath) : null;
             files.DebugConsole = options.DryRun ? null : OpenDebugConsole(options.DebugConsole);
             return files;
         }
@@ -69,6 +74,7 @@ internal sealed class RunFiles : IDisposable
         Result?.Dispose();
         LaunchBundle?.Dispose();
         Serial?.Dispose();
+        Console?.Dispose();
         DebugConsole?.Dispose();
     }
 

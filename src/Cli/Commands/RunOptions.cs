@@ -93,8 +93,8 @@ internal sealed class RunOptions : BootOptions
     public string? DebugConsole { get; set; }
 
     /// <summary>Where the serial port goes.</summary>
-    [Option("serial", MetaValue = "TARGET", Default = "tty", HelpText = "First serial port: tty (Ctrl-A X ends), off or file=PATH.")]
-    public string Serial { get; set; } = string.Empty;
+    [Option("serial", MetaValue = "TARGET", HelpText = "First serial port: tty (the default; Ctrl-A X ends), off or file=PATH.")]
+    public string? Serial { get; set; }
 
     /// <summary>The KVM device.</summary>
     [Option("kvm", MetaValue = "PATH", Default = "/dev/kvm", HelpText = "The KVM device.")]
@@ -127,6 +127,7 @@ internal sealed class RunOptions : BootOptions
     {
         base.Validate();
         RefuseBoth("--cpus", Cpus == DefaultCpus ? null : Cpus, "--smp", Smp);
+        RefuseTwoTerminals();
         RefuseSameFile();
         RefuseHalfABoot();
         RefuseWithoutLaunch();
@@ -182,8 +183,23 @@ internal sealed class RunOptions : BootOptions
         });
     }
 
+    /// <summary>Where the serial port goes: there is one terminal, and the virtio console may have it.</summary>
+    /// <exception cref="UsageException">The value cannot be read.</exception>
+    internal SerialTarget SerialTarget =>
+        Serial is string serial ? SerialTarget.Parse("--serial", serial)
+        : new SerialTarget(ConsoleTarget.Kind == SerialKind.Tty ? SerialKind.Off : SerialKind.Tty, null);
+
     private static string? RequirePath(string option, string? path) =>
         path is { Length: 0 } ? throw new UsageException($"{option}: the file name is empty") : path;
+
+    private void RefuseTwoTerminals()
+    {
+        if (Serial is not null && SerialTarget.Kind == SerialKind.Tty && ConsoleTarget.Kind == SerialKind.Tty)
+        {
+            throw new UsageException(
+                "--serial and --console cannot both be tty: there is one terminal", "write for instance --serial file=PATH --console tty");
+        }
+    }
 
     private void RefuseHalfABoot()
     {
@@ -267,7 +283,7 @@ internal sealed class RunOptions : BootOptions
     // The kernel named by mistake as an output would be gone; two outputs in one file would be one output.
     private void RefuseSameFile()
     {
-        string? serialFile = SerialTarget.Parse(Serial).Path;
+        string? serialFile = SerialTarget.Path;
         SevConfig sev = SevValue.Parse(Sev);
         (string Option, string? Path)[] inputs =
         [
@@ -290,6 +306,7 @@ internal sealed class RunOptions : BootOptions
             ("--launch-bundle", LaunchBundle),
             ("--api-socket", ApiSocket),
             ("--serial", serialFile),
+            ("--console", ConsoleTarget.Path),
             ("--debug-console", DebugConsole),
             ("--log-file", LogFile),
         ];

@@ -26,6 +26,16 @@ internal sealed record RunOutputs(
     DateTimeOffset StartedAt,
     ILogger Log)
 {
+    /// <summary>Where the virtio console goes; <see cref="SerialKind.Tty"/> takes its input from stdin, and then the serial port does not.
+    /// </summary>
+    internal SerialTarget Console { get; init; } = new(SerialKind.Off, null);
+
+    /// <summary>Takes the bytes that the guest sends to its virtio console; null for <see cref="SerialKind.Off"/>. Unbuffered.</summary>
+    internal Stream? ConsoleOutput { get; init; }
+
+    /// <summary>Columns and rows of the terminal; null when there is none.</summary>
+    internal Func<(ushort Columns, ushort Rows)?> ReadTerminalSize { get; init; } = static () => null;
+
     /// <summary>Takes what the guest writes to the debug console's port; null for a machine without one.</summary>
     internal Stream? DebugConsole { get; init; }
 

@@ -21,6 +21,7 @@ internal sealed record RunPlan(
     string? Until,
     double? TimeoutSeconds,
     RunPlan.SerialPart Serial,
+    RunPlan.SerialPart Console,
     RunPlan.DevicePart Devices,
     RunPlan.OutputPart Outputs,
     string Kvm)
@@ -28,8 +29,9 @@ internal sealed record RunPlan(
     /// <summary>Describes a configuration.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="serial">Where the serial port goes.</param>
+    /// <param name="console">Where the virtio console goes.</param>
     /// <param name="options">The output files.</param>
-    internal static RunPlan For(VmConfig config, SerialTarget serial, RunOptions options) => new(
+    internal static RunPlan For(VmConfig config, SerialTarget serial, SerialTarget console, RunOptions options) => new(
         "kvmsev.plan/1",
         new BootPart(config.Boot.KernelPath, config.Boot.InitramfsPath, config.Boot.CommandLine, config.Boot.FirmwarePath),
         config.MemoryBytes,
@@ -49,6 +51,7 @@ internal sealed record RunPlan(
         config.Until,
         config.Timeout?.TotalSeconds,
         new SerialPart(serial.Kind.ToString().ToLowerInvariant(), serial.Path),
+        new SerialPart(console.Kind.ToString().ToLowerInvariant(), console.Path),
         new DevicePart(
             [.. config.Disks.Select(static disk => new DiskPart(disk.Path, disk.IsReadOnly, disk.QueueCount))],
             [.. config.NetworkCards.Select(static card => new NetPart(card.Tap, card.SocketPath))],
@@ -118,7 +121,7 @@ internal sealed record RunPlan(
     /// <summary>The paravirtual interface; a null mask is "what the mode needs".</summary>
     internal sealed record HypercallPart(string Abi, string? ExitMask, IReadOnlyList<string> HiddenKvmFeatures, bool EnforcePvFeatures);
 
-    /// <summary>The first serial port.</summary>
+    /// <summary>The first serial port, or the virtio console.</summary>
     internal sealed record SerialPart(string Target, string? Path);
 
     /// <summary>The virtio devices.</summary>

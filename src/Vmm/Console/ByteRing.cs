@@ -32,6 +32,20 @@ internal sealed class ByteRing(int capacity)
         return true;
     }
 
+    /// <summary>Appends as many bytes as fit.</summary>
+    /// <param name="data">The bytes.</param>
+    /// <returns>How many, from the first.</returns>
+    public int Add(ReadOnlySpan<byte> data)
+    {
+        data = data[..Math.Min(data.Length, Free)];
+        int tail = (_head + Count) % _data.Length;
+        int first = Math.Min(data.Length, _data.Length - tail);
+        data[..first].CopyTo(_data.AsSpan(tail));
+        data[first..].CopyTo(_data);
+        Count += data.Length;
+        return data.Length;
+    }
+
     /// <summary>Drops the oldest bytes.</summary>
     /// <param name="count">How many; at most <see cref="Count"/>.</param>
     public void Remove(int count)

@@ -82,10 +82,18 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool TryWrite(byte value)
+    public bool TryWrite(byte value) => Write([value]) == 1;
+
+    /// <inheritdoc/>
+    public int Write(ReadOnlySpan<byte> data)
     {
         lock (_gate)
         {
+            if (data.IsEmpty)
+            {
+                return 0;
+            }
+
             if (_firstByteTimestamp == 0)
             {
                 Interlocked.Exchange(ref _firstByteTimestamp, Stopwatch.GetTimestamp());
@@ -93,23 +101,19 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
 
             if (_isClosed)
             {
-                Interlocked.Increment(ref _droppedBytes);
-                return true;
+                Interlocked.Add(ref _droppedBytes, data.Length);
+                return data.Length;
             }
 
-            if (!_ring.TryAdd(value))
-            {
-                _hasRefused = true;
-                return false;
-            }
-
-            if (_isWaiting)
+            int taken = _ring.Add(data);
+            _hasRefused |= taken < data.Length;
+            if (_isWaiting && taken > 0)
             {
                 _isWaiting = false;
                 Monitor.Pulse(_gate);
             }
 
-            return true;
+            return taken;
         }
     }
 
@@ -156,7 +160,7 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
             ReadOnlySpan<byte> chunk = _chunk.AsSpan(0, count);
             _matcher?.Feed(chunk);
             _hints?.Feed(chunk);
-            Write(chunk);
+            WriteOut(chunk);
         }
     }
 
@@ -185,7 +189,7 @@ public sealed class ConsoleOutput : ISerialOutput, IDisposable
         }
     }
 
-    private void Write(ReadOnlySpan<byte> chunk)
+    private void WriteOut(ReadOnlySpan<byte> chunk)
     {
         if (_failure is null)
         {

@@ -30,6 +30,11 @@ internal sealed class ControlCommands
             ["query-version"] = arguments => Answer(arguments, WriteVersion),
             [Quit] = arguments => Answer(arguments, static json => json.WriteRawValue(Nothing)),
             ["sev-inject-launch-secret"] = InjectSecretAsync,
+            ["system_powerdown"] = arguments => Answer(arguments, json =>
+            {
+                _machine.PressPowerButton();
+                json.WriteRawValue(Nothing);
+            }),
         };
     }
 

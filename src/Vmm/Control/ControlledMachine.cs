@@ -18,6 +18,7 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     private readonly BlockingCollection<OwnerRequest> _requests = [];
     private readonly StopSignal _stop;
     private MeasuredLaunch? _launch;
+    private Action? _pressPowerButton;
     private bool _isWaiting;
 
     /// <summary>Describes a machine that is about to be built.</summary>
@@ -156,6 +157,31 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         }
 
         return Request(new OwnerRequest(null));
+    }
+
+    /// <summary>Says what presses the machine's power button, once there is a machine; null when it is about to be taken down.</summary>
+    /// <param name="press">Called under a lock, from any thread; short.</param>
+    public void SetPowerButton(Action? press)
+    {
+        lock (_lock)
+        {
+            _pressPowerButton = press;
+        }
+    }
+
+    /// <summary>Presses the machine's power button.</summary>
+    /// <exception cref="QmpException">The guest does not run.</exception>
+    public void PressPowerButton()
+    {
+        lock (_lock)
+        {
+            if (_pressPowerButton is not { } press)
+            {
+                throw new QmpException("The guest does not run, so it has no power button");
+            }
+
+            press();
+        }
     }
 
     /// <summary>Ends the machine.</summary>

@@ -20,7 +20,7 @@ public sealed class DevicePlan
     /// <summary>Every device that the guest finds through ACPI, in the order of the DSDT.</summary>
     public IReadOnlyList<AcpiDevice> AcpiDevices { get; }
 
-    /// <summary>The virtio devices: disks, network cards, the socket device, the entropy source.</summary>
+    /// <summary>The virtio devices: disks, network cards, the socket device, the entropy source, the console.</summary>
     public IReadOnlyList<VirtioPlacement> VirtioDevices { get; }
 
     /// <summary>Plans a machine's devices.</summary>
@@ -62,6 +62,11 @@ public sealed class DevicePlan
         if (config.HasRng)
         {
             yield return "rng";
+        }
+
+        if (config.HasConsole)
+        {
+            yield return "console";
         }
     }
 }

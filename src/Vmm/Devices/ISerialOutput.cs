@@ -11,4 +11,18 @@ public interface ISerialOutput
     /// <param name="value">The byte.</param>
     /// <returns>False if there is no room now; <see cref="OutputReady"/> follows.</returns>
     bool TryWrite(byte value);
+
+    /// <summary>Takes as many bytes as there is room for; never blocks and never allocates.</summary>
+    /// <param name="data">The bytes.</param>
+    /// <returns>How many, from the first. If not all, <see cref="OutputReady"/> follows.</returns>
+    int Write(ReadOnlySpan<byte> data)
+    {
+        int taken = 0;
+        while (taken < data.Length && TryWrite(data[taken]))
+        {
+            taken++;
+        }
+
+        return taken;
+    }
 }

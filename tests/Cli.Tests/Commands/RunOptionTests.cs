@@ -289,6 +289,37 @@ public sealed class RunOptionTests : IDisposable
     public void Serial_Bad_IsRefused(string text, string message, string hint) => Fails(64, message, hint, "--serial", text);
 
     [Fact]
+    public void Console_Target_IsTaken_AndMakesADevice()
+    {
+        string path = _directory.File("a,b=c");
+
+        Assert.False(Configure("--console", "off").Config.HasConsole);
+        (VmConfig config, SerialTarget serial) = Configure("--console", $"file={path}");
+        Assert.True(config.HasConsole);
+        Assert.Equal(new SerialTarget(SerialKind.Tty, null), serial);
+    }
+
+    [Fact]
+    public void Console_OnTheTerminal_TakesItFromTheSerialPort()
+    {
+        string path = _directory.File("s");
+
+        Assert.Equal(new SerialTarget(SerialKind.Off, null), Configure("--console", "tty").Serial);
+        Assert.Equal(new SerialTarget(SerialKind.File, path), Configure("--console", "tty", "--serial", $"file={path}").Serial);
+        Fails(
+            64,
+            "--serial and --console cannot both be tty: there is one terminal",
+            "write for instance --serial file=PATH --console tty",
+            "--serial", "tty", "--console", "tty");
+    }
+
+    [Theory]
+    [InlineData("ttty", "--console: unknown value 'ttty'", "did you mean 'tty'?")]
+    [InlineData("pty", "--console: unknown value 'pty'", "did you mean 'tty'?")]
+    [InlineData("file=", "--console: file needs a path", "write --console file=PATH")]
+    public void Console_Bad_IsRefused(string text, string message, string hint) => Fails(64, message, hint, "--console", text);
+
+    [Fact]
     public void Kvm_Path_IsTaken() => Assert.Equal("/dev/other", Configure("--kvm", "/dev/other").Config.KvmPath);
 
     [Theory]
@@ -340,6 +371,7 @@ public sealed class RunOptionTests : IDisposable
     {
         Fails(64, $"--map-out and --kernel name the same file '{_directory.Kernel}'", null, "--map-out", _directory.Kernel);
         Fails(64, $"--serial and --kernel name the same file '{_directory.Kernel}'", null, "--serial", $"file={_directory.Kernel}");
+        Fails(64, $"--console and --kernel name the same file '{_directory.Kernel}'", null, "--console", $"file={_directory.Kernel}");
         Assert.Equal(4096, new FileInfo(_directory.Kernel).Length);
     }
 

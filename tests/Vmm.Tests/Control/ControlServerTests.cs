@@ -180,6 +180,25 @@ public sealed class ControlServerTests : IDisposable
     }
 
     [Fact]
+    public void SystemPowerdown_PressesTheButtonOfAMachineThatRuns()
+    {
+        using ControlClient client = _control.Connect();
+        int presses = 0;
+        Assert.Equal(
+            "The guest does not run, so it has no power button",
+            Assert.Throws<QmpException>(() => client.Execute("system_powerdown")).Message);
+
+        _control.Machine.SetPowerButton(() => presses++);
+        client.Execute("system_powerdown");
+        client.Execute("system_powerdown");
+        Assert.Equal(2, presses);
+
+        _control.Machine.SetPowerButton(null);
+        Assert.Throws<QmpException>(() => client.Execute("system_powerdown"));
+        Assert.Equal(2, presses);
+    }
+
+    [Fact]
     public void Pipelined_AreAnsweredInOrder()
     {
         using ControlFixture.RawClient client = _control.ConnectRaw();

@@ -119,6 +119,18 @@ public sealed class DescriptorChain
         return true;
     }
 
+    /// <summary>Moves on behind bytes that are not wanted.</summary>
+    /// <param name="length">Bytes; at most <see cref="ReadableLength"/>.</param>
+    public void SkipReadable(ulong length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, ReadableLength);
+        ReadableLength -= length;
+        while (length > 0)
+        {
+            length -= _read.Take(_buffers, (uint)Math.Min(length, uint.MaxValue)).Length;
+        }
+    }
+
     /// <summary>Moves on behind room that is left as it is.</summary>
     /// <param name="length">Bytes; at most <see cref="WritableLength"/>.</param>
     public void SkipWritable(ulong length)

@@ -26,6 +26,7 @@ public sealed class VirtioDeviceSet : IDisposable
     /// <param name="vm">The VM, its interrupt controllers created.</param>
     /// <param name="memory">The guest's RAM.</param>
     /// <param name="tracker">What the guest has shared; null for a guest without memory encryption.</param>
+    /// <param name="console">The console, exactly when the plan has one; owned from now on.</param>
     /// <param name="bus">Memory-mapped I/O, not frozen yet.</param>
     /// <param name="log">For what guest and host do wrong.</param>
     /// <param name="onFailure">Called when a device's thread ends by an exception.</param>
@@ -38,6 +39,7 @@ public sealed class VirtioDeviceSet : IDisposable
         KvmVm vm,
         GuestMemory memory,
         SharedRegionTracker? tracker,
+        VirtioConsole? console,
         IoBus bus,
         BoundedLog log,
         Action<Exception> onFailure)
@@ -76,6 +78,12 @@ public sealed class VirtioDeviceSet : IDisposable
             {
                 VirtioPlacement place = plan.VirtioDevices[next++];
                 set.Connect(new VirtioRng(place.Name), place, shared, vm, memory, guard, bus, log);
+            }
+
+            if (console is not null)
+            {
+                set.Connect(console, plan.VirtioDevices[next], shared, vm, memory, guard, bus, log);
+                set._parts.Add(console); // behind its transport, so disposed before it: its timer rings the transport's doorbell
             }
 
             return set;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using Xunit;
@@ -48,6 +49,24 @@ public sealed class QueueFuzzTests
     }
 
     [Fact]
+    public void Console_SurvivesAMillionOperations_AndNoPrivateByteReachesTheHost()
+    {
+        var host = new EchoingHost();
+        var console = new VirtioConsole("console", host, (80, 25), new BoundedLog(Serilog.Core.Logger.None))
+        {
+            Patience = TimeSpan.FromMicroseconds(20),
+        };
+        host.Console = console;
+        using var bench = new VirtioBench(console, isEncrypted: true);
+        new QueueFuzzer(bench, Seeds.Next()).Run(Operations);
+
+        Assert.True(host.Bytes > 0, "no byte was ever sent");
+        Assert.Equal(0, host.WritesWithSecret);
+        Assert.True(console.DroppedBytes > 0, "the host was never slow");
+        Assert.True(bench.Device.Statistics.BytesToGuest > 0, "nothing was ever typed");
+    }
+
+    [Fact]
     public void Vsock_SurvivesAMillionOperations()
     {
         string folder = Directory.CreateTempSubdirectory("kvmsev-vsock-").FullName;
@@ -67,6 +86,33 @@ public sealed class QueueFuzzTests
         }
 
         Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>A host that types what it reads, is full at times, and looks for what it must never see.</summary>
+    private sealed class EchoingHost : ISerialOutput
+    {
+        private int _turn;
+
+        public Action? OutputReady { get; set; }
+
+        public VirtioConsole? Console { get; set; }
+
+        public long Bytes { get; private set; }
+
+        public long WritesWithSecret { get; private set; }
+
+        public bool TryWrite(byte value) => Write([value]) == 1;
+
+        public int Write(ReadOnlySpan<byte> data)
+        {
+            // A cycle of good times, half a piece, and long ones in which nothing is taken.
+            _turn++;
+            ReadOnlySpan<byte> taken = data[..(_turn % 5000 < 2000 ? 0 : _turn % 7 == 0 ? data.Length / 2 : data.Length)];
+            Bytes += taken.Length;
+            WritesWithSecret += taken.IndexOf(QueueFuzzer.Secret) >= 0 ? 1 : 0;
+            Console!.Receive(taken);
+            return taken.Length;
+        }
     }
 
     private static byte[] RandomPacket(Random random)
