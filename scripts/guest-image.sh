@@ -19,19 +19,26 @@
 #   kvmsev.action=shell      a shell on the console; the machine ends with it
 #   kvmsev.action=devices    use every virtio device there is, say what came of it, and end the machine:
 #                            kvmsev.disk-mib=N MiB of random bytes are written to vda, synced and read back (default 64);
-#                            kvmsev.net-mib=N MiB go to 192.168.77.1:5000 by TCP, and what :5001 gives comes back (16);
+#                            kvmsev.net-mib=N MiB go to 192.168.77.1:5000 by TCP, and what :5001 gives comes back (64);
+#                            kvmsev.hvc-kib=N KiB of random bytes go to hvc0, raw (1024);
 #                            /vsock, if somebody has added it to the image, is run as "/vsock echo 1024"
+#   kvmsev.action=root       go on with /sbin/init of the root file system on vda (scripts/disk-image.sh makes one)
+#   kvmsev.action=panic      panic, and so tell pvpanic
+#   kvmsev.action=button     wait for the power button, then end the machine
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 readonly META_PACKAGE=linux-image-cloud-amd64
 # A change here makes old caches unusable, so give it a new number.
-readonly KERNEL_FORMAT=2 IMAGE_FORMAT=2
+readonly KERNEL_FORMAT=3 IMAGE_FORMAT=2
 # Loaded in the laboratory, with what they depend on.
 readonly LAB_MODULES=(kvm-amd virtio_pci virtio_console tun)
 # In the test guest's image, with what they depend on; loaded by the actions that use devices.
-readonly GUEST_MODULES=(virtio_mmio virtio_blk virtio_net virtio-rng vmw_vsock_virtio_transport)
+readonly GUEST_MODULES=(
+  virtio_mmio virtio_blk virtio_net virtio-rng vmw_vsock_virtio_transport virtio_console ext4 crc32c_generic evdev button
+  pvpanic-mmio
+)
 
 # --- packages -----------------------------------------------------------------------------------------------------
 

@@ -5,16 +5,37 @@ using KvmSevVmm.Lab.Tests;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>One run of an unmodified Debian kernel, as a simulated SEV guest, that uses its virtio devices.</summary>
+/// <summary>The large run of an unmodified Debian kernel, as a simulated SEV guest, that uses its virtio devices.</summary>
 public sealed class DevicesFixture : IDisposable
+{
+    /// <summary>MiB that go to the disk and back, and each way by TCP.</summary>
+    public const int MiB = 64;
+
+    /// <summary>Prepares the run; it happens when the first test asks.</summary>
+    public DevicesFixture()
+    {
+        Run = new DevicesRun(vcpuCount: 1, MiB);
+    }
+
+    /// <summary>The run.</summary>
+    internal DevicesRun Run { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => Run.Dispose();
+}
+
+/// <summary>One run of a guest that uses its virtio devices.</summary>
+internal sealed class DevicesRun : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("kvmsev-devices-").FullName;
     private readonly Lazy<LabOutput> _run;
 
     /// <summary>Prepares the run; it happens when the first test asks.</summary>
-    public DevicesFixture()
+    /// <param name="vcpuCount">The guest's processors.</param>
+    /// <param name="mib">MiB that go to the disk and back, and each way by TCP.</param>
+    internal DevicesRun(int vcpuCount, int mib)
     {
-        _run = new Lazy<LabOutput>(Boot);
+        _run = new Lazy<LabOutput>(() => Boot(vcpuCount, mib));
     }
 
     /// <summary>What the guest wrote to its console.</summary>
@@ -56,25 +77,17 @@ public sealed class DevicesFixture : IDisposable
         return File.ReadAllText(path);
     }
 
-    private LabOutput Boot()
+    private LabOutput Boot(int vcpuCount, int mib)
     {
-        string kernel = Print("kernel");
-        string initramfs = Print("initramfs");
+        string kernel = Laboratory.GuestImage("kernel");
+        string initramfs = Laboratory.GuestImage("initramfs");
         string script = Path.Combine(Repository.Root, "tests", "Lab.Tests", "devices.sh");
-        string vsock = Path.Combine(_folder, "vsock");
-        LabOutput compiler = Laboratory.Run(
-            "/usr/bin/gcc",
-            ["-O2", "-static", "-o", vsock, Path.Combine(Repository.Root, "tests", "Lab.Tests", "vsock.c")],
-            TimeSpan.FromSeconds(100));
-        Assert.True(compiler.ExitCode == 0, compiler.Error);
+        string vsock = Laboratory.Compile("vsock", _folder);
         string[] arguments =
         [
             "--file", kernel, "--file", initramfs, "--file", vsock, "--file", script, "--out", _folder, "--timeout", "900",
-            "--", "sh", "devices.sh", Path.GetFileName(kernel), Path.GetFileName(initramfs),
+            "--", "sh", "devices.sh", Path.GetFileName(kernel), Path.GetFileName(initramfs), $"{vcpuCount}", $"{mib}",
         ];
         return Laboratory.Run("scripts/lab.sh", arguments, TimeSpan.FromSeconds(950));
     }
-
-    private static string Print(string what) =>
-        Laboratory.Run("scripts/guest-image.sh", ["--print", what], TimeSpan.FromSeconds(300)).Output.Trim();
 }

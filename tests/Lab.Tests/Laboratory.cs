@@ -33,6 +33,21 @@ internal static class Laboratory
         return image.Output.Trim();
     }
 
+    /// <summary>Compiles one of the C programs beside these tests, static, so that it runs in any guest.</summary>
+    /// <param name="name">Its name, without <c>.c</c>.</param>
+    /// <param name="folder">Where the program goes.</param>
+    /// <returns>The program's path.</returns>
+    public static string Compile(string name, string folder)
+    {
+        string program = Path.Combine(folder, name);
+        LabOutput compiler = Run(
+            "/usr/bin/gcc",
+            ["-O2", "-static", "-o", program, Path.Combine(Repository.Root, "tests", "Lab.Tests", $"{name}.c")],
+            TimeSpan.FromSeconds(100));
+        Assert.True(compiler.ExitCode == 0, compiler.Error);
+        return program;
+    }
+
     /// <summary>Runs a script with the given arguments and returns what it printed.</summary>
     /// <param name="script">The script, relative to the repository.</param>
     /// <param name="arguments">Its arguments.</param>

@@ -1,0 +1,89 @@
+using System.Text.Json;
+
+namespace KvmSevVmm.Lab.Tests;
+
+/// <summary>What Linux' own drivers make of the power button, of pvpanic, and of a console whose reader has stopped reading.</summary>
+public sealed class LinuxDriverTests : IDisposable
+{
+    private const int GuestSeconds = 300;
+    private readonly string _folder = Directory.CreateTempSubdirectory("kvmsev-drivers-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Panic_IsToldByPvpanic_AndEndsWith34()
+    {
+        LabOutput run = Run("panic", [], "--serial", "file=/out/serial.log");
+
+        Assert.True(run.ExitCode == 34, $"{run.ExitCode}\n{run.Output}\n{run.Error}");
+        Assert.Contains("Kernel panic - not syncing: sysrq triggered crash", Serial(), StringComparison.Ordinal);
+        Assert.Equal("guest-panic", StopReason());
+    }
+
+    [Fact]
+    public void PowerButton_CtrlAP_IsAKeyThatShutsTheGuestDown()
+    {
+        LabOutput run = Run("button", ["Power Button, waits", @"\1p"]);
+
+        Assert.True(run.ExitCode == 0, $"{run.ExitCode}\n{run.Output}\n{run.Error}");
+        Assert.Contains("kvmsev-guest: power button pressed", run.Output, StringComparison.Ordinal);
+        Assert.Equal("power-off", StopReason());
+    }
+
+    [Fact]
+    public void Hvc0_WhoseReaderDoesNotRead_StallsNoGuest_AndGrowsNoMonitor()
+    {
+        // The reader holds the pipe and never reads: 64 KiB go there, 256 KiB into the ring, of 8 MiB.
+        LabOutput run = InLaboratory(
+            [],
+            [
+                "sh", "-c", "mkfifo pipe; exec 3<>pipe; exec \"$@\" >&3", "sh",
+                .. Command("devices kvmsev.hvc-kib=8192", "--console", "tty", "--serial", "file=/out/serial.log"),
+            ]);
+
+        Assert.True(run.ExitCode == 0, $"{run.ExitCode}\n{run.Output}\n{run.Error}");
+        Assert.Equal("power-off", StopReason());
+        Assert.Contains("kvmsev-guest: devices done", Serial(), StringComparison.Ordinal);
+        JsonElement console = Result().GetProperty("devices")[0];
+        Assert.Equal("console", console.GetProperty("type").GetString());
+        Assert.True(console.GetProperty("hostErrors").GetInt64() > 0, console.ToString());
+        Assert.InRange(console.GetProperty("bytesFromGuest").GetInt64(), 256 << 10, 1 << 20);
+        Assert.Contains("bytes of the guest's", run.Error, StringComparison.Ordinal);
+        long kilobytes = Result().GetProperty("peakRssBytes").GetInt64() >> 10;
+        Assert.InRange(kilobytes, 1, 40 << 10);
+    }
+
+    private LabOutput Run(string action, string[] talk, params string[] options) =>
+        talk.Length == 0
+            ? InLaboratory([], [.. Command(action, options)])
+            : InLaboratory(["--file", Talk()], ["talk", $"{GuestSeconds}", .. talk, "--", .. Command(action, options)]);
+
+    private static string[] Command(string action, params string[] options) =>
+    [
+        "kvmsev", "run", "--kernel", $"/in/{Path.GetFileName(Laboratory.GuestImage("kernel"))}",
+        "--initramfs", $"/in/{Path.GetFileName(Laboratory.GuestImage("initramfs"))}",
+        "--cmdline", $"console=ttyS0 panic=-1 kvmsev.action={action}", "--memory", "256M", "--sev", "simulated",
+        "--timeout", $"{GuestSeconds}s", "--result", "/out/result.json", .. options,
+    ];
+
+    private LabOutput InLaboratory(string[] labOptions, string[] command)
+    {
+        string? reason = Laboratory.SkipReason("kvmsev");
+        Assert.SkipWhen(reason is not null, reason ?? string.Empty);
+        return Laboratory.Run(
+            "scripts/lab.sh",
+            [
+                "--file", Laboratory.GuestImage("kernel"), "--file", Laboratory.GuestImage("initramfs"), .. labOptions,
+                "--out", _folder, "--timeout", $"{GuestSeconds + 60}", "--", .. command,
+            ],
+            TimeSpan.FromSeconds(GuestSeconds + 120));
+    }
+
+    private string Talk() => Laboratory.Compile("talk", _folder);
+
+    private string Serial() => File.ReadAllText(Path.Combine(_folder, "serial.log"));
+
+    private JsonElement Result() => JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "result.json"))).RootElement;
+
+    private string? StopReason() => Result().GetProperty("stop").GetProperty("reason").GetString();
+}
