@@ -207,8 +207,8 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     {
         if (bytes > 0)
         {
-            _log.Warning(
-                "{Bytes} bytes of the guest's {Console} were lost: {Cause}", bytes, name, output.Failure?.Message ?? "nobody took them in time");
+            string cause = output.Failure?.Message ?? "nobody took them in time";
+            _log.Warning("{Bytes} bytes of the guest's {Console} were lost: {Cause}", bytes, name, cause);
         }
     }
 

@@ -32,7 +32,7 @@ internal abstract class DeviceOptions : CommonOptions
 
     /// <summary>Where the virtio console goes.</summary>
     [Option("console", MetaValue = "TARGET", Default = "off",
-        HelpText = "A virtio console (Linux: hvc0): tty, file=PATH, or off for none. With tty the serial port is off, unless --serial file=PATH.")]
+        HelpText = "A virtio console (Linux: hvc0): tty, file=PATH, or off for none. tty takes the terminal from the serial port.")]
     public string Console { get; set; } = string.Empty;
 
     /// <summary>A machine with these devices; touches no file.</summary>

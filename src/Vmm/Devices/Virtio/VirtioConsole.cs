@@ -6,9 +6,9 @@ namespace KvmSevVmm.Vmm.Devices.Virtio;
 
 /// <summary>virtio-console with one port, Linux' hvc0: bytes to and from the host's console.</summary>
 /// <remarks>
-/// <para>What the host does not take now stays in the guest's queue, so a slow reader loses nothing. But Linux' driver spins, interrupts off,
-/// until its bytes are taken; so when the reader has taken none for <see cref="Patience"/>, output is dropped and counted until it reads
-/// again. What is typed waits in a ring of <see cref="InputCapacity"/> bytes, also while no driver is there.</para>
+/// <para>What the host does not take now stays in the guest's queue, so a slow reader loses nothing. But Linux' driver spins, interrupts
+/// off, until its bytes are taken; so if the reader has taken none for <see cref="Patience"/>, output is dropped and counted until it
+/// reads again. What is typed waits in a ring of <see cref="InputCapacity"/> bytes, also while no driver is there.</para>
 /// <para>VIRTIO_CONSOLE_F_SIZE is offered when the size of the host's terminal is known. Not VIRTIO_CONSOLE_F_MULTIPORT: there is one port.
 /// Source: virtio 1.2, 5.3.</para>
 /// </remarks>
@@ -38,6 +38,7 @@ public sealed class VirtioConsole : VirtioDevice, ISerialInput, IDisposable
     private long _refusedSince;
     private long _droppedBytes;
     private bool _isDropping;
+    private bool _mustTellSize;
     private bool _hasRefusedInput;
 
     /// <summary>Makes the console and takes the output's <see cref="ISerialOutput.OutputReady"/>.</summary>
@@ -72,6 +73,9 @@ public sealed class VirtioConsole : VirtioDevice, ISerialInput, IDisposable
 
     /// <inheritdoc/>
     public override void Attach(VirtioMmioTransport transport, EventLoop loop) => _transport = transport;
+
+    /// <inheritdoc/>
+    public override void OnActivated(ulong features) => _mustTellSize = (features & SizeFeature) != 0;
 
     /// <inheritdoc/>
     public override void OnReset()
@@ -186,6 +190,13 @@ public sealed class VirtioConsole : VirtioDevice, ISerialInput, IDisposable
         if (!queue.TryPop(out DescriptorChain? chain))
         {
             return QueueProgress.Idle;
+        }
+
+        if (_mustTellSize)
+        {
+            // Linux reads the size at a change only, and is not ready for one before it has a console to write to.
+            _mustTellSize = false;
+            _transport!.NotifyConfigChange();
         }
 
         if (chain.ReadableLength == 0)

@@ -265,6 +265,26 @@ public sealed class ConsoleTests : IDisposable
     }
 
     [Fact]
+    public void Size_IsToldWithTheFirstOutput_BecauseLinuxReadsItAtAChange()
+    {
+        using VirtioBench bench = Start(size: (132, 43));
+        Assert.Equal(0u, bench.Driver.Read(Register.InterruptStatus) & 2);
+
+        bench.Driver.Send(Output, new DriverBuffer(Buffer, 5, false));
+
+        Assert.Equal(2u, bench.Driver.Read(Register.InterruptStatus) & 2);
+        bench.Driver.Write(Register.InterruptAcknowledge, 3);
+        bench.Driver.Send(Output, new DriverBuffer(Buffer, 5, false));
+        Assert.Equal(0u, bench.Driver.Read(Register.InterruptStatus) & 2);
+
+        // A driver that did not ask for the size hears nothing.
+        bench.Driver.Start(features: bench.Driver.ReadFeatures() & ~1UL);
+        bench.Driver.Write(Register.InterruptAcknowledge, 3);
+        bench.Driver.Send(Output, new DriverBuffer(Buffer, 5, false));
+        Assert.Equal(0u, bench.Driver.Read(Register.InterruptStatus) & 2);
+    }
+
+    [Fact]
     public void Size_ThatIsNotKnown_IsNotOffered()
     {
         using VirtioBench bench = Start();
