@@ -104,7 +104,9 @@ internal sealed class MachineRunner : IMachineRunner
                     End = Stopwatch.GetElapsedTime(outputs.StartTimestamp),
                 },
                 GuestMemoryBytes = config.MemoryBytes,
-                LaunchMeasurement = control.Launch?.Result.Measurement.Bytes.ToArray(),
+                LaunchMeasurement = control.Launch is { } measured
+                    ? measured.Result.Measurement.Bytes.ToArray()
+                    : default(ReadOnlyMemory<byte>?),
                 LaunchDigest = control.Launch?.Result.LaunchDigest,
             };
         }

@@ -29,7 +29,8 @@ internal static class NetValue
             throw new UsageException($"{Option} tap: '{tap}' is longer than an interface's name can be ({TapDevice.MaxNameLength} bytes)");
         }
 
-        return new NetConfig(tap, socket, list.Get("mac") is string mac ? ParseMac(mac) : null);
+        // A bare null would become an empty address here, which is one.
+        return new NetConfig(tap, socket, list.Get("mac") is string mac ? ParseMac(mac) : default(ReadOnlyMemory<byte>?));
     }
 
     private static ReadOnlyMemory<byte> ParseMac(string text)

@@ -31,6 +31,7 @@ public sealed class DeviceValueTests
         Assert.Equal(("tap0", null), (card.Tap, card.SocketPath));
         Assert.Equal([2, 0, 0, 0, 0xAB, 0xCD], card.Mac!.Value.ToArray());
         Assert.Equal("passt.sock", NetValue.Parse("socket=passt.sock").SocketPath);
+        Assert.Null(NetValue.Parse("tap=tap0").Mac); // a random one
     }
 
     [Theory]
