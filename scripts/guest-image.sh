@@ -24,6 +24,7 @@
 #                            /vsock, if somebody has added it to the image, is run as "/vsock echo 1024"
 #   kvmsev.action=root       go on with /sbin/init of the root file system on vda (scripts/disk-image.sh makes one)
 #   kvmsev.action=panic      panic, and so tell pvpanic
+#   kvmsev.action=faults     use vda and eth0 while the host takes them away, say what came of it, and end the machine
 #   kvmsev.action=button     wait for the power button, then end the machine
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -33,7 +34,7 @@ readonly META_PACKAGE=linux-image-cloud-amd64
 # A change here makes old caches unusable, so give it a new number.
 readonly KERNEL_FORMAT=3 IMAGE_FORMAT=2
 # Loaded in the laboratory, with what they depend on.
-readonly LAB_MODULES=(kvm-amd virtio_pci virtio_console tun)
+readonly LAB_MODULES=(kvm-amd virtio_pci virtio_console tun null_blk)
 # In the test guest's image, with what they depend on; loaded by the actions that use devices.
 readonly GUEST_MODULES=(
   virtio_mmio virtio_blk virtio_net virtio-rng vmw_vsock_virtio_transport virtio_console ext4 crc32c_generic evdev button

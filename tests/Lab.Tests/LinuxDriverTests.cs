@@ -53,6 +53,16 @@ public sealed class LinuxDriverTests : IDisposable
         Assert.InRange(kilobytes, 1, 40 << 10);
     }
 
+    [Fact]
+    public void Hvc0_WhoseFileIsOnAFullDisk_EndsWith74_WhenTheGuestHasEnded()
+    {
+        LabOutput run = Run("devices kvmsev.hvc-kib=64", [], "--console", "file=/dev/full", "--serial", "file=/out/serial.log");
+
+        Assert.True(run.ExitCode == 74, $"{run.ExitCode}\n{run.Output}\n{run.Error}");
+        Assert.Contains("kvmsev-guest: devices done", Serial(), StringComparison.Ordinal);
+        Assert.Contains("/dev/full", run.Error, StringComparison.Ordinal);
+    }
+
     private LabOutput Run(string action, string[] talk, params string[] options) =>
         talk.Length == 0
             ? InLaboratory([], [.. Command(action, options)])
