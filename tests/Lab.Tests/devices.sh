@@ -1,5 +1,6 @@
 #!/bin/sh
-# devices.sh: runs in the laboratory. A simulated SEV guest uses every virtio device it has; what the host's side of each got is left in /out.
+# devices.sh: runs in the laboratory. A simulated SEV guest uses every virtio device it has; what the host's side of each got is left
+# in /out.
 #
 # Usage: devices.sh KERNEL INITRAMFS CPUS MIB        with vsock, the program of vsock.c, beside it
 #   MIB of random bytes go to the disk and back, and each way by TCP

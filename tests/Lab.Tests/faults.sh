@@ -1,5 +1,6 @@
 #!/bin/sh
-# faults.sh: runs in the laboratory. While a simulated SEV guest uses them, its disk begins to fail with EIO, and its tap interface is removed.
+# faults.sh: runs in the laboratory. While a simulated SEV guest uses them, its disk begins to fail with EIO, and its tap interface
+# is removed.
 #
 # Usage: faults.sh KERNEL INITRAMFS
 set -u

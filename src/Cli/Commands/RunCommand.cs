@@ -132,7 +132,13 @@ internal static class RunCommand
             bool isTerminal = serial.Kind == SerialKind.Tty || console.Kind == SerialKind.Tty;
             using IDisposable? rawTerminal = isTerminal && !config.WaitsForOwner ? context.EnterRawTerminal() : null;
             RunOutputs outputs = new(
-                files.EventLog?.Stream, serial, OutputOf(serial, terminal, files.Serial), stop, context.StartTimestamp, context.StartedAt, context.Log)
+                files.EventLog?.Stream,
+                serial,
+                OutputOf(serial, terminal, files.Serial),
+                stop,
+                context.StartTimestamp,
+                context.StartedAt,
+                context.Log)
             {
                 Console = console,
                 ConsoleOutput = OutputOf(console, terminal, files.Console),

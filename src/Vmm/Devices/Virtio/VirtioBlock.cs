@@ -274,7 +274,10 @@ public sealed class VirtioBlock : VirtioDevice, IDisposable
         if (_log.MayWrite(LogEventLevel.Warning))
         {
             _log.Log.Warning(
-                "{Disk}: a request of the guest ({Type}) failed on the host: {Error}", Name, type.ToString(), ErrnoText.NameAndNumber(error));
+                "{Disk}: a request of the guest ({Type}) failed on the host: {Error}",
+                Name,
+                type.ToString(),
+                ErrnoText.NameAndNumber(error));
         }
 
         return BlockStatus.IoError;

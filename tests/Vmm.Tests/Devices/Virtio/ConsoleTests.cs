@@ -246,20 +246,24 @@ public sealed class ConsoleTests : IDisposable
         Assert.True(bench.Memory.GetReadOnlySpan(new Gpa(Buffer), VirtioConsole.InputCapacity).SequenceEqual(bytes.AsSpan(100)));
     }
 
+    private static (int Columns, int Rows) ReadSize(VirtioBench bench)
+    {
+        byte[] config = new byte[4];
+        bench.Device.ReadConfig(0, config);
+        return (BinaryPrimitives.ReadUInt16LittleEndian(config), BinaryPrimitives.ReadUInt16LittleEndian(config.AsSpan(2)));
+    }
+
     [Fact]
     public void Size_IsOfferedWhenItIsKnown_AndFollowsTheTerminal()
     {
         using VirtioBench bench = Start(size: (80, 25));
-        byte[] config = new byte[12];
-        bench.Device.ReadConfig(0, config);
         Assert.Equal(1UL, bench.Device.Features);
-        Assert.Equal((80, 25), (BinaryPrimitives.ReadUInt16LittleEndian(config), BinaryPrimitives.ReadUInt16LittleEndian(config.AsSpan(2))));
+        Assert.Equal((80, 25), ReadSize(bench));
         uint generation = bench.Driver.Read(Register.ConfigGeneration);
 
         ConsoleOf(bench).Resize(132, 43);
 
-        bench.Device.ReadConfig(0, config);
-        Assert.Equal((132, 43), (BinaryPrimitives.ReadUInt16LittleEndian(config), BinaryPrimitives.ReadUInt16LittleEndian(config.AsSpan(2))));
+        Assert.Equal((132, 43), ReadSize(bench));
         Assert.Equal(2u, bench.Driver.Read(Register.InterruptStatus) & 2);
         Assert.NotEqual(generation, bench.Driver.Read(Register.ConfigGeneration));
     }
