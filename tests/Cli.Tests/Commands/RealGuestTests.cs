@@ -81,7 +81,8 @@ public sealed class RealGuestTests : IDisposable
         });
         string log = _folder.File("debug.log");
 
-        CliResult run = Run("run", "--kernel", kernel, "--debug-console", log, "--debug-exit", "0xf4", "--serial", "off", "--timeout", "20s");
+        CliResult run = Run(
+            "run", "--kernel", kernel, "--debug-console", log, "--debug-exit", "0xf4", "--serial", "off", "--timeout", "20s");
 
         Assert.Equal(1, run.ExitCode);
         Assert.Equal("SecCoreStartup\n", File.ReadAllText(log));
