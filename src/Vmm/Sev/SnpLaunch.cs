@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Sev.Policies;
@@ -92,7 +93,7 @@ public sealed class SnpLaunch
         {
             _commands.LaunchStart(_input.Start);
         }
-        catch (SevCommandFailedException refused)
+        catch (SevCommandFailedException refused) when (IsAboutThePolicy(refused))
         {
             SnpPolicy policy = _input.Start.Policy;
             throw new SevCommandFailedException(
@@ -103,6 +104,10 @@ public sealed class SnpLaunch
                 refused.InnerException);
         }
     }
+
+    private static bool IsAboutThePolicy(SevCommandFailedException refused) =>
+        refused.Status is PspStatus.PolicyFailure or PspStatus.InvalidParam or PspStatus.Unsupported
+        || (refused.Status is null && refused.InnerException is KvmException { Errno: Errno.EINVAL });
 
     private static void Measure(SnpLaunchDigest digest, GuestMemory memory, SnpLaunchPiece piece)
     {

@@ -130,6 +130,21 @@ public sealed class SnpLaunchTests : IDisposable
     }
 
     [Fact]
+    public void Run_StartRefusedForWantOfRoom_DoesNotBlameThePolicy()
+    {
+        RecordingSnpCommands commands = new()
+        {
+            StartRefusal = SevCommandFailedException.FromStatus("SNP_LAUNCH_START", PspStatus.ResourceLimit, "Full.", "End another."),
+        };
+        SnpLaunchInput input = SnpLaunchInput.Read(new SevConfig { Mode = SevMode.SevSnp, SnpPolicy = new SnpPolicy(0x3_0237) });
+
+        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(
+            () => Launch(commands, Firmware(OvmfBuilder.Complete(), withHashes: false), input));
+
+        Assert.StartsWith("SNP_LAUNCH_START failed", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Build_WithTheOtherHypercallAbi_IsRefusedBeforeTheHostIsTouched()
     {
         VmConfig config = new()
