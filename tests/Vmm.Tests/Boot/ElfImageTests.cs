@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using KvmSevVmm.TestSupport;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using Xunit;

@@ -1,3 +1,4 @@
+using KvmSevVmm.TestSupport;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using Xunit;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using KvmSevVmm.TestSupport;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;

@@ -1,3 +1,4 @@
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using Xunit;

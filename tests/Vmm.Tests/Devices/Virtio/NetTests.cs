@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using Serilog.Core;

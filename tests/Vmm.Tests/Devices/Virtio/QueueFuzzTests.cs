@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
@@ -8,7 +9,10 @@ using Xunit;
 namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
 
 /// <summary>A million random operations of a hostile guest on each device: no crash, no growth, no byte that is not the device's.</summary>
-/// <remarks>KVMSEV_FUZZ_OPERATIONS runs more; KVMSEV_TEST_SEED repeats a run.</remarks>
+/// <remarks>
+/// scripts/fuzz.sh runs these for as long as one likes. KVMSEV_FUZZ_OPERATIONS says how many, KVMSEV_TEST_SEED repeats a run; what
+/// KVMSEV_FUZZ_REPORT names gets the run's fingerprint.
+/// </remarks>
 [Collection(AloneGroup.Name)]
 public sealed class QueueFuzzTests
 {

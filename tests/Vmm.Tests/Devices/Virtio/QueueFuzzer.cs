@@ -1,3 +1,5 @@
+using System.Globalization;
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sharing;
@@ -25,6 +27,7 @@ internal sealed class QueueFuzzer
     private readonly Random _random;
     private readonly int _seed;
     private uint _size = 16;
+    private ulong _fingerprint = 14695981039346656037;
 
     internal QueueFuzzer(VirtioBench bench, int seed)
     {
@@ -75,7 +78,21 @@ internal sealed class QueueFuzzer
         Assert.True(grown < 8 << 20, $"seed {_seed}: the heap grew by {grown} bytes");
         _bench.Share(0x10_0000, 0x20_0000);
         _bench.Driver.Start();
+        Report(operations);
     }
+
+    /// <summary>For scripts/fuzz.sh: two runs with one fingerprint did the same and saw the same.</summary>
+    private void Report(int operations)
+    {
+        if (Environment.GetEnvironmentVariable("KVMSEV_FUZZ_REPORT") is string path)
+        {
+            Mix((ulong)_bench.Transport.CompletedChains);
+            File.WriteAllText(path, string.Create(CultureInfo.InvariantCulture, $"{operations} operations, fingerprint {_fingerprint:x16}\n"));
+        }
+    }
+
+    // FNV-1a, by numbers instead of bytes.
+    private void Mix(ulong value) => _fingerprint = unchecked((_fingerprint ^ value) * 1099511628211);
 
     private void Check(int operation)
     {
@@ -93,7 +110,9 @@ internal sealed class QueueFuzzer
     private void Step()
     {
         int queue = _random.Next(_bench.Device.QueueCount);
-        switch (_random.Next(64))
+        int choice = _random.Next(64);
+        Mix(((ulong)queue << 40) | ((ulong)choice << 32) | (uint)_bench.Transport.Status);
+        switch (choice)
         {
             case 0:
                 Restart();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using Xunit;

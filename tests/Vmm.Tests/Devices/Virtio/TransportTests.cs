@@ -1,3 +1,4 @@
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using Xunit;
 using Register = KvmSevVmm.Vmm.Devices.Virtio.VirtioMmioRegister;

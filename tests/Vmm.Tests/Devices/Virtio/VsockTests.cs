@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
+using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using Xunit;

@@ -1,6 +1,6 @@
 using KvmSevVmm.Vmm.Devices;
 
-namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
+namespace KvmSevVmm.TestSupport.Virtio;
 
 /// <summary>An edge-triggered interrupt that counts its pulses.</summary>
 internal sealed class RecordingPulse : IInterruptPulse

@@ -2,7 +2,7 @@ using System.Globalization;
 using Serilog.Core;
 using Serilog.Events;
 
-namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
+namespace KvmSevVmm.TestSupport.Virtio;
 
 /// <summary>Keeps what is logged as lines, without the quotes around texts.</summary>
 internal sealed class LineSink(List<string> lines) : ILogEventSink

@@ -1,10 +1,9 @@
 using System.Buffers.Binary;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
-using Xunit;
 using Register = KvmSevVmm.Vmm.Devices.Virtio.VirtioMmioRegister;
 
-namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
+namespace KvmSevVmm.TestSupport.Virtio;
 
 /// <summary>Plays the guest's side of a virtio-mmio device: a second driver beside Linux', written from the specification.</summary>
 /// <remarks>Queue n's rings lie at 1 MiB + n * 64 KiB, in this order: descriptors, available, used, a page each at least.</remarks>
@@ -94,20 +93,20 @@ internal sealed class VirtioDriver
     {
         _memory.Clear(new GpaRange(new Gpa(Descriptors(queue)), QueueStride));
         PlaceQueue(queue, size, Descriptors(queue), Available(queue), Used(queue));
-        Assert.Equal(1u, Read(Register.QueueReady));
+        Require(Read(Register.QueueReady) == 1, "the device did not take the queue");
     }
 
     /// <summary>Everything up to DRIVER_OK, with every queue of the device.</summary>
     internal void Start(uint size = 16, ulong? features = null)
     {
-        Assert.True(Negotiate(features), "the device did not accept the features");
+        Require(Negotiate(features), "the device did not accept the features");
         for (int queue = 0; queue < _transport.Device.QueueCount; queue++)
         {
             SetUpQueue(queue, size);
         }
 
         Write(Register.Status, 15);
-        Assert.Equal((VirtioStatus)15, Status);
+        Require(Status == (VirtioStatus)15, "the device did not go on to DRIVER_OK");
     }
 
     internal void SetDescriptor(int queue, uint index, ulong address, uint length, ushort flags, ushort next = 0) =>
@@ -177,5 +176,12 @@ internal sealed class VirtioDriver
         Offer(queue, head);
         _transport.ProcessQueue(queue);
         return TryTakeUsed(queue, out uint used, out uint written) && used == head ? written : null;
+    }
+    private static void Require(bool condition, string problem)
+    {
+        if (!condition)
+        {
+            throw new InvalidOperationException(problem);
+        }
     }
 }

@@ -1,12 +1,12 @@
+using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sharing;
-using KvmSevVmm.Vmm.Tests.Boot;
 using Serilog;
 using Serilog.Core;
 
-namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
+namespace KvmSevVmm.TestSupport.Virtio;
 
 /// <summary>One device on a test bench: memory between canaries, a tracker, a transport, and a driver that plays the guest.</summary>
 internal sealed class VirtioBench : IDisposable
@@ -19,9 +19,10 @@ internal sealed class VirtioBench : IDisposable
 
     /// <param name="device">The device; disposed with the bench when it can be.</param>
     /// <param name="isEncrypted">Whether pages can be private; then everything is unreported at first.</param>
-    internal VirtioBench(VirtioDevice device, bool isEncrypted = false)
+    /// <param name="layout">The machine's RAM; null for <see cref="MemoryBytes"/> from address 0.</param>
+    internal VirtioBench(VirtioDevice device, bool isEncrypted = false, GuestLayout? layout = null)
     {
-        _memory = new GuardedMemory(GuestLayout.Create(MemoryBytes, 40));
+        _memory = new GuardedMemory(layout ?? GuestLayout.Create(MemoryBytes, 40));
         Tracker = new SharedRegionTracker(Memory.Layout.RamRanges);
         _log = new LoggerConfiguration().WriteTo.Sink(new LineSink(LogLines)).CreateLogger();
         Guard = new SharedMemoryGuard(Memory, isEncrypted ? Tracker : null);

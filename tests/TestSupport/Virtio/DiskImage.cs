@@ -1,8 +1,9 @@
 using KvmSevVmm.KvmNative;
+using KvmSevVmm.Vmm;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using Serilog.Core;
 
-namespace KvmSevVmm.Vmm.Tests.Devices.Virtio;
+namespace KvmSevVmm.TestSupport.Virtio;
 
 /// <summary>A sparse file that serves as a disk, and goes with the test.</summary>
 internal sealed class DiskImage : IDisposable
