@@ -163,7 +163,7 @@ public static class VirtualMachineBuilder
             MigrationControl = migrationControl,
             Tracker = tracker,
             HypercallAbi = config.HypercallAbi,
-            LoadedRegions = [.. image.Measured.Select(LabelOf)],
+            LoadedRegions = LoadedRegions.Of(image, snpLaunch?.Pieces ?? [], config.Sev.Mode, layout.RamRanges),
             ConsoleHints = hints,
             Stop = stop,
             ConsoleOutput = output,
@@ -191,9 +191,6 @@ public static class VirtualMachineBuilder
 
     private static ISerialInput InputOf(MachineIo io, Serial16550 serial, VirtioConsoleParts? virtioConsole) =>
         io.IsInputForVirtioConsole && virtioConsole is not null ? virtioConsole.Device : serial;
-
-    private static LabelledRange LabelOf(LoadedPiece piece) =>
-        new(piece.Range, new RangeLabel(RegionNames.LoaderPrefix + piece.Name, LabelCertainty.Exact));
 
     private static void CheckSupported(VmConfig config)
     {

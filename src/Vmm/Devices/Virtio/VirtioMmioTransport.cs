@@ -91,13 +91,22 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
     /// <summary>A queue, for a device that moves by itself. Use it under the gate, while the device is running.</summary>
     internal Virtqueue GetQueue(int index) => _queues[index];
 
-    /// <summary>Where the queues lie that are in use now.</summary>
-    internal IReadOnlyList<(int Queue, VirtqueueLayout Layout)> GetReadyQueues()
+    /// <summary>Where the queues lie that are in use now, and what their drivers wait for.</summary>
+    /// <param name="mostBuffers">Most buffers of a queue to find.</param>
+    internal IReadOnlyList<(int Queue, VirtqueueLayout Layout, IReadOnlyList<GpaRange> Buffers)> GetReadyQueues(int mostBuffers = 0)
     {
+        List<(int Queue, VirtqueueLayout Layout, IReadOnlyList<GpaRange> Buffers)> found = [];
         lock (Gate)
         {
-            return [.. _queues.Where(static queue => queue.IsReady).Select(static queue => (queue.Index, queue.Layout))];
+            foreach (Virtqueue queue in _queues.Where(static queue => queue.IsReady))
+            {
+                List<GpaRange> buffers = [];
+                queue.FindOfferedBuffers(buffers, mostBuffers);
+                found.Add((queue.Index, queue.Layout, buffers));
+            }
         }
+
+        return found;
     }
 
     /// <summary>Chains given back to the driver, over all queues.</summary>

@@ -195,6 +195,30 @@ public sealed class Virtqueue
         IsReady = MayTouchRings();
     }
 
+    /// <summary>
+    /// Finds the buffers that the driver has offered and not got back yet, for the map. A chain that is not well-formed ends where it is not;
+    /// what a device may not touch is left out. Nothing changes, no fault is told.
+    /// </summary>
+    /// <param name="buffers">Gets them.</param>
+    /// <param name="most">Most buffers to find.</param>
+    internal void FindOfferedBuffers(List<GpaRange> buffers, int most)
+    {
+        if (!IsReady
+            || !IsAllowed(_layout.Descriptors, _layout.DescriptorsLength)
+            || !IsAllowed(_layout.Available, _layout.AvailableLength))
+        {
+            return;
+        }
+
+        // Every device gives chains back in their order, so the next used entry answers the first chain that is still out.
+        ushort waiting = unchecked((ushort)(ReadAvailableIndex() - _nextUsed));
+        for (uint i = 0; i < waiting && waiting <= _layout.Size && buffers.Count < most; i++)
+        {
+            ulong entry = _layout.Available + 4 + (2 * ((_nextUsed + i) & (_layout.Size - 1)));
+            FindBuffers(_memory.Read<ushort>(new Gpa(entry)), buffers, most);
+        }
+    }
+
     /// <summary>Disables the queue and forgets its mistake.</summary>
     internal void Reset()
     {
@@ -221,6 +245,44 @@ public sealed class Virtqueue
         Break(new VirtqueueFault(error, part, new Gpa(address), default));
         return false;
     }
+
+    private void FindBuffers(uint index, List<GpaRange> buffers, int most)
+    {
+        ulong table = _layout.Descriptors;
+        uint tableSize = _layout.Size;
+        bool isIndirect = false;
+        for (uint step = 0; step <= _layout.Size && index < tableSize && buffers.Count < most; step++)
+        {
+            VirtqDescriptor descriptor = _memory.Read<VirtqDescriptor>(new Gpa(table + (VirtqDescriptor.Size * index)));
+            if (descriptor.IsIndirect)
+            {
+                if (isIndirect || !IsGoodTable(descriptor) || !IsAllowed(descriptor.Address, descriptor.Length))
+                {
+                    return;
+                }
+
+                isIndirect = true;
+                table = descriptor.Address;
+                tableSize = descriptor.Length / VirtqDescriptor.Size;
+                index = 0;
+                continue;
+            }
+
+            if (descriptor.Length > 0 && IsAllowed(descriptor.Address, descriptor.Length))
+            {
+                buffers.Add(new GpaRange(new Gpa(descriptor.Address), descriptor.Length));
+            }
+
+            if (!descriptor.HasNext)
+            {
+                return;
+            }
+
+            index = descriptor.Next;
+        }
+    }
+
+    private bool IsAllowed(ulong address, ulong length) => _guard.Allows(new Gpa(address), length, VirtqueuePart.Buffer, out _);
 
     private bool Allows(ulong address, ulong length, VirtqueuePart part)
     {

@@ -26,8 +26,8 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
     /// <param name="after">The second map.</param>
     public static IReadOnlyList<KindDifference> Between(SharedRegionMap before, SharedRegionMap after)
     {
-        IReadOnlyList<KindTotal> left = KindTotal.Of(before);
-        IReadOnlyList<KindTotal> right = KindTotal.Of(after);
+        IReadOnlyList<KindTotal> left = KindTotal.Of(WithoutBuffers(before));
+        IReadOnlyList<KindTotal> right = KindTotal.Of(WithoutBuffers(after));
         Dictionary<string, KindTotal> leftByKind = ByKind(left);
         Dictionary<string, KindTotal> rightByKind = ByKind(right);
         List<KindDifference> all =
@@ -43,6 +43,26 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
         }
 
         return all;
+    }
+
+    /// <summary>What devices happen to have in hand is another at each moment: it counts as what it lies in, Linux' bounce buffers.</summary>
+    private static SharedRegionMap WithoutBuffers(SharedRegionMap map)
+    {
+        RangeLabel? swiotlb = map.Labels.Select(static label => label.Label).FirstOrDefault(static label => label.Text == RegionNames.Swiotlb);
+        List<LabelledRange> labels = [];
+        foreach (LabelledRange label in map.Labels)
+        {
+            if (!label.Label.Text.StartsWith(RegionNames.BufferPrefix, StringComparison.Ordinal))
+            {
+                labels.Add(label);
+            }
+            else if (swiotlb is not null)
+            {
+                labels.Add(label with { Label = swiotlb });
+            }
+        }
+
+        return map.WithLabels(labels);
     }
 
     private static Dictionary<string, KindTotal> ByKind(IReadOnlyList<KindTotal> kinds) =>

@@ -110,7 +110,9 @@ public static class MapCheck
         List<SharedRegionRun> largest = [];
         foreach (SharedRegionRun run in Shared(map, static _ => true))
         {
-            swiotlb += run.Label?.Text == RegionNames.Swiotlb ? run.Range.PageCount : 0;
+            bool isBounce = run.Label?.Text == RegionNames.Swiotlb
+                || run.Label?.Text.StartsWith(RegionNames.BufferPrefix, StringComparison.Ordinal) == true;
+            swiotlb += isBounce ? run.Range.PageCount : 0;
             if (run.Label is null || run.Label.Text is RegionNames.KernelStart
                 || run.Label.Text.StartsWith(RegionNames.LoaderPrefix, StringComparison.Ordinal))
             {

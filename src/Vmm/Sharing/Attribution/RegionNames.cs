@@ -36,6 +36,10 @@ public static class RegionNames
     /// <summary>Rings of a virtio device; followed by the queue's number and the device's name.</summary>
     public const string VirtqueuePrefix = "virtqueue ";
 
+    /// <summary>What the driver of a virtio device has offered and not got back; followed by the queue's number and the device's
+    /// name.</summary>
+    public const string BufferPrefix = "buffer of virtqueue ";
+
     /// <summary>Clock data that KVM writes.</summary>
     public const string KvmClock = "kvm-clock";
 

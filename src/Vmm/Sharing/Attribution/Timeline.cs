@@ -18,8 +18,12 @@ public sealed class Timeline
     /// <param name="emit">Takes each step when it is complete.</param>
     public Timeline(IReadOnlyList<LabelledRange> labels, Action<TimelineStep> emit)
     {
-        // What the loader put somewhere is not what a conversion is for.
-        _labels = [.. labels.Where(static label => !label.Label.Text.StartsWith(RegionNames.LoaderPrefix, StringComparison.Ordinal))];
+        // What the loader put somewhere, and what a device had in hand at the end, is not what a conversion is for.
+        _labels =
+        [
+            .. labels.Where(static label => !label.Label.Text.StartsWith(RegionNames.LoaderPrefix, StringComparison.Ordinal)
+                && !label.Label.Text.StartsWith(RegionNames.BufferPrefix, StringComparison.Ordinal)),
+        ];
         _emit = emit;
     }
 
