@@ -8,10 +8,12 @@
 #   --baseline-only   compile the C baseline into artifacts/bench and stop
 #
 # 1. tests/Bench, if there is a /dev/kvm: one exit round trip C# against C, the tracker, launch digests against openssl
-#    speed, start-up, memory. It is called as
+#    speed, virtio disks and networks against the host's file and socket, a queue's kick, start-up, memory. It is called as
 #      artifacts/kvmsev-bench --pio-library artifacts/bench/libpiobaseline.so --kvmsev artifacts/kvmsev
 #    and prints its own lines; its exit code is not 0 if a limit was passed.
 # 2. Boot to init in the laboratory, kvmsev against bench/c-baseline/monitor.c in turns.
+# 3. Boot of a Debian disk image to its login prompt in the laboratory, one vCPU against four: no limit, for the laboratory has
+#    one emulated processor, on which four vCPUs can only be slower.
 #
 # Exit code: 0, or 1 if a limit was passed. Run it on a machine that has nothing else to do.
 set -euo pipefail
@@ -21,6 +23,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 readonly BENCH="$ARTIFACTS/bench" BASELINE="$REPO_ROOT/bench/c-baseline"
 # Boot to init: kvmsev may take as long as the C monitor.
 readonly BOOT_LIMIT=1.00
+# Boots of the disk image with each number of vCPUs.
+readonly DISK_ROUNDS=2
 
 rounds=5 lab=yes baseline_only=no
 while (($# > 0)); do
@@ -96,5 +100,23 @@ if [[ $lab == yes ]]; then
         times["kvmsev", 1], times["baseline", 1], times["kvmsev", 1] / times["baseline", 1]
       exit sprintf("%.2f", ratio) + 0 > limit
     }' || over=1
+
+  image_code=0
+  quietly "$REPO_ROOT/scripts/disk-image.sh" "$work/debian.img" || image_code=$?
+  if ((image_code == 69)); then
+    note "Debian's packages cannot be had: the boots to a login prompt are left out"
+  else
+    ((image_code == 0)) || die "the disk image cannot be made"
+    note "booting a disk image to its login prompt $DISK_ROUNDS times with one and with four vCPUs in the laboratory"
+    "$REPO_ROOT/scripts/lab.sh" --timeout $((60 + 800 * DISK_ROUNDS)) --file "$REPO_ROOT/bench/disk-boot.sh" \
+      --file "$kernel" --file "$initramfs" --file "$work/debian.img" -- sh disk-boot.sh "$DISK_ROUNDS" \
+      "/in/${kernel##*/}" "/in/${initramfs##*/}" /in/debian.img >"$work/times" || die "the boots to a login prompt failed"
+    awk '
+      { best[$1] = (($1 in best) && best[$1] < $2) ? best[$1] : $2 }
+      END {
+        printf "boot to a login prompt from virtio-blk in the laboratory: 1 vCPU %.2f s, 4 vCPUs %.2f s (best), ratio %.2f\n",
+          best[1] / 100, best[4] / 100, best[4] / best[1]
+      }' "$work/times"
+  fi
 fi
 exit "$over"

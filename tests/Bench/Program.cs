@@ -10,5 +10,8 @@ var report = new Report();
 TrackerBenchmark.Run(report);
 DigestBenchmark.Run(report);
 ExitBenchmark.Run(library, report);
+BlockBenchmark.Run(report);
+NetBenchmark.Run(report);
+KickBenchmark.Run(library);
 StartBenchmark.Run(kvmsev, report);
 return report.IsOverLimit ? 1 : 0;

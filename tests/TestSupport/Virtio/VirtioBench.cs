@@ -63,6 +63,7 @@ internal sealed class VirtioBench : IDisposable
         Transport.Dispose();
         (Device as IDisposable)?.Dispose();
         _loop.Dispose();
+        Interrupt.Dispose();
         _log.Dispose();
         _memory.Dispose();
     }

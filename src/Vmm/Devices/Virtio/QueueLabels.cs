@@ -16,7 +16,7 @@ internal static class QueueLabels
 
     private static readonly GpaRange[] Everywhere = [new(default, 1UL << RamRanges.AddressBits)];
 
-    /// <summary>Makes the labels of all queues that are in use: sorted, whole pages, none over another; a ring goes before a buffer.</summary>
+    /// <summary>Makes the labels of all queues in use: sorted, whole pages, none over another; a ring goes before a buffer.</summary>
     /// <param name="transports">The devices.</param>
     internal static IReadOnlyList<LabelledRange> Collect(IEnumerable<VirtioMmioTransport> transports)
     {

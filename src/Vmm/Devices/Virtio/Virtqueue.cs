@@ -196,8 +196,8 @@ public sealed class Virtqueue
     }
 
     /// <summary>
-    /// Finds the buffers that the driver has offered and not got back yet, for the map. A chain that is not well-formed ends where it is not;
-    /// what a device may not touch is left out. Nothing changes, no fault is told.
+    /// Finds the buffers that the driver has offered and not got back yet, for the map. A chain ends where it is not well-formed; what a
+    /// device may not touch is left out. Nothing changes, no fault is told.
     /// </summary>
     /// <param name="buffers">Gets them.</param>
     /// <param name="most">Most buffers to find.</param>

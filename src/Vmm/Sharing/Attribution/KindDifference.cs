@@ -45,10 +45,11 @@ public sealed record KindDifference(string? Kind, KindTotal? Before, KindTotal? 
         return all;
     }
 
-    /// <summary>What devices happen to have in hand is another at each moment: it counts as what it lies in, Linux' bounce buffers.</summary>
+    /// <summary>What devices have in hand is another at each moment: it counts as what it lies in, Linux' bounce buffers.</summary>
     private static SharedRegionMap WithoutBuffers(SharedRegionMap map)
     {
-        RangeLabel? swiotlb = map.Labels.Select(static label => label.Label).FirstOrDefault(static label => label.Text == RegionNames.Swiotlb);
+        RangeLabel? swiotlb = map.Labels.Select(static label => label.Label)
+            .FirstOrDefault(static label => label.Text == RegionNames.Swiotlb);
         List<LabelledRange> labels = [];
         foreach (LabelledRange label in map.Labels)
         {

@@ -180,8 +180,8 @@ public sealed class HostileDeviceTests
         target.OfferGood();
 
         target.Driver.Write(Register.Status, 0);
-        target.Driver.PlaceQueue(
-            target.Queue, 16, VirtioDriver.Descriptors(target.Queue), VirtioDriver.Available(target.Queue), VirtioDriver.Used(target.Queue));
+        ulong place = VirtioDriver.Descriptors(target.Queue);
+        target.Driver.PlaceQueue(target.Queue, Target.QueueSize, place, place + 0x2000, place + 0x4000);
         target.Driver.Write(Register.QueueNotify, (uint)target.Queue);
         target.Process();
 

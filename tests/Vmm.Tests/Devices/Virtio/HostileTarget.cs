@@ -39,7 +39,8 @@ internal sealed class HostileTarget : IDisposable
     private readonly Action _provoke;
     private readonly uint _least;
 
-    private HostileTarget(VirtioDevice device, int queue, DriverBuffer[] good, uint least, Action<HostileTarget>? provoke, IDisposable? host)
+    private HostileTarget(
+        VirtioDevice device, int queue, DriverBuffer[] good, uint least, Action<HostileTarget>? provoke, IDisposable? host)
     {
         Bench = new VirtioBench(
             device, isEncrypted: true, GuestLayout.Create(GuestLayout.MmioHoleStart + HighBytes, 40, firmwareBytes: FirmwareBytes));

@@ -87,7 +87,8 @@ internal sealed class QueueFuzzer
         if (Environment.GetEnvironmentVariable("KVMSEV_FUZZ_REPORT") is string path)
         {
             Mix((ulong)_bench.Transport.CompletedChains);
-            File.WriteAllText(path, string.Create(CultureInfo.InvariantCulture, $"{operations} operations, fingerprint {_fingerprint:x16}\n"));
+            File.WriteAllText(
+                path, string.Create(CultureInfo.InvariantCulture, $"{operations} operations, fingerprint {_fingerprint:x16}\n"));
         }
     }
 
