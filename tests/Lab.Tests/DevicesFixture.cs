@@ -44,9 +44,6 @@ internal sealed class DevicesRun : IDisposable
     /// <summary>The result file.</summary>
     internal JsonElement Result => JsonDocument.Parse(Read("result.json")).RootElement;
 
-    /// <summary>The map at the guest's end.</summary>
-    internal JsonElement Map => JsonDocument.Parse(Read("map.json")).RootElement;
-
     /// <summary>What devices.sh says of something on the host's side; of a file it is the SHA-256 in lower-case hex.</summary>
     /// <param name="words">The file's name, or other words.</param>
     internal string HostSaid(string words) => Find(Read("summary"), $"{words} ");

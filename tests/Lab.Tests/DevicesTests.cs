@@ -33,26 +33,6 @@ public sealed class DevicesTests
     [Fact]
     public void Guard_SawEveryRingAndBufferShared_AndTheKernelSawNoError() => AssertNoError(_guest);
 
-    [Fact]
-    public void Map_NamesQueuesAndTheirBuffersExactly_AndAllAreShared()
-    {
-        Dictionary<string, (string? Certainty, string? State)[]> labels = _guest.Map.GetProperty("ranges").EnumerateArray()
-            .Where(static range => range.TryGetProperty("label", out _))
-            .GroupBy(static range => range.GetProperty("label").GetProperty("text").GetString()!)
-            .ToDictionary(static kind => kind.Key, static kind => kind.Select(static range => (
-                range.GetProperty("label").GetProperty("certainty").GetString(), range.GetProperty("state").GetString())).ToArray());
-
-        // The card and the socket have buffers out for what may come.
-        foreach (string label in (string[])
-            ["virtqueue 0 of disk0", "virtqueue 1 of net0", "buffer of virtqueue 0 of net0", "buffer of virtqueue 0 of vsock"])
-        {
-            Assert.True(labels.ContainsKey(label), $"no '{label}' among {string.Join(", ", labels.Keys)}");
-            Assert.All(labels[label], static range => Assert.Equal(("exact", "shared"), range));
-        }
-
-        Assert.All(labels["loader: ACPI tables"], static range => Assert.Equal("exact", range.Certainty));
-    }
-
     /// <summary>Interrupts, notifications and conversions from several processors at once.</summary>
     [Theory]
     [InlineData(2)]

@@ -30,6 +30,41 @@ public sealed class LinuxDriverTests : IDisposable
         Assert.Equal("power-off", StopReason());
     }
 
+    /// <summary>A guest that powers off resets its devices first, so this one is stopped while it uses them.</summary>
+    [Fact]
+    public void Map_NamesQueuesAndTheirBuffersExactly_AndAllAreShared()
+    {
+        LabOutput run = InLaboratory(
+            [],
+            [
+                "sh", "-c", "truncate -s 16M disk.img; exec \"$@\"", "sh",
+                .. Command(
+                    "button", "--until", "Power Button, waits", "--disk", "disk.img", "--vsock", "cid=3,socket=vsock.sock", "--rng",
+                    "--console", "file=/out/hvc0.bin", "--map-out", "/out/map.json"),
+            ]);
+
+        Assert.True(run.ExitCode == 0, $"{run.ExitCode}\n{run.Output}\n{run.Error}");
+        using JsonDocument map = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "map.json")));
+        Dictionary<string, string[]> labels = map.RootElement.GetProperty("ranges").EnumerateArray()
+            .Where(static range => range.TryGetProperty("label", out _))
+            .GroupBy(static range => range.GetProperty("label").GetProperty("text").GetString()!)
+            .ToDictionary(static kind => kind.Key, static kind => kind.Select(static range =>
+                $"{range.GetProperty("state").GetString()}, {range.GetProperty("label").GetProperty("certainty").GetString()}").ToArray());
+
+        // The socket and the console have buffers out for what may come.
+        foreach (string label in (string[])
+            [
+                "virtqueue 0 of disk0", "virtqueue 0 of vsock", "virtqueue 1 of vsock", "virtqueue 0 of console",
+                "buffer of virtqueue 0 of vsock", "buffer of virtqueue 0 of console",
+            ])
+        {
+            Assert.True(labels.ContainsKey(label), $"no '{label}' among {string.Join(", ", labels.Keys)}");
+            Assert.All(labels[label], static words => Assert.Equal("shared, exact", words));
+        }
+
+        Assert.All(labels["loader: ACPI tables"], static words => Assert.EndsWith("exact", words, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Hvc0_WhoseReaderDoesNotRead_StallsNoGuest_AndGrowsNoMonitor()
     {

@@ -31,7 +31,7 @@ kvmsev run --kernel "/in/$kernel" --initramfs initramfs --cpus "$cpus" \
   --cmdline "console=ttyS0 panic=-1 kvmsev.action=devices kvmsev.disk-mib=$mib kvmsev.net-mib=$mib" \
   --memory 512M --sev simulated --disk disk.img,queues=2 --net tap=tap0,mac=02:00:00:00:00:02 \
   --vsock cid=3,socket=vsock.sock --rng --console file=/out/hvc0.bin \
-  --serial file=/out/console.log --result /out/result.json --map-out /out/map.json --timeout 1500s
+  --serial file=/out/console.log --result /out/result.json --timeout 1500s
 echo "exit $?" >/out/summary
 cat vsock.out >>/out/summary
 mv /out/hvc0.bin hvc0
