@@ -112,7 +112,7 @@ if [[ $lab == yes ]]; then
       --file "$kernel" --file "$initramfs" --file "$work/debian.img" -- sh disk-boot.sh "$DISK_ROUNDS" \
       "/in/${kernel##*/}" "/in/${initramfs##*/}" /in/debian.img >"$work/times" || die "the boots to a login prompt failed"
     awk '
-      { best[$1] = (($1 in best) && best[$1] < $2) ? best[$1] : $2 }
+      !($1 in best) || $2 < best[$1] { best[$1] = $2 }
       END {
         printf "boot to a login prompt from virtio-blk in the laboratory: 1 vCPU %.2f s, 4 vCPUs %.2f s (best), ratio %.2f\n",
           best[1] / 100, best[4] / 100, best[4] / best[1]
