@@ -126,7 +126,7 @@ cd -- "$REPO_ROOT"
 need_dotnet
 need_compiler
 need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86 shellcheck=shellcheck chromium=chromium chromedriver=chromium-driver \
-  iasl=acpica-tools
+  iasl=acpica-tools mandoc=mandoc groff=groff zsh=zsh fish=fish
 # Firmware, and libvirt's verifier with what its package only recommends: tests compare with them.
 need /usr/share/ovmf/OVMF.fd=ovmf virt-qemu-sev-validate=libvirt-clients-qemu \
   /usr/lib/python3/dist-packages/lxml=python3-lxml /usr/lib/python3/dist-packages/cryptography=python3-cryptography

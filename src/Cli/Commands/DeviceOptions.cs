@@ -31,6 +31,7 @@ internal abstract class DeviceOptions : CommonOptions
     public bool Rng { get; set; }
 
     /// <summary>Where the virtio console goes.</summary>
+    [Choices("tty", "off", "file=")]
     [Option("console", MetaValue = "TARGET", Default = "off",
         HelpText = "A virtio console (Linux: hvc0): tty, file=PATH, or off for none. tty takes the terminal from the serial port.")]
     public string Console { get; set; } = string.Empty;

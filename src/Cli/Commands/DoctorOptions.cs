@@ -8,6 +8,7 @@ namespace KvmSevVmm.Cli.Commands;
 internal sealed class DoctorOptions : CommonOptions
 {
     /// <summary>A mode that must be usable.</summary>
+    [Choices("none", "simulated", "sev", "sev-es", "sev-snp")]
     [Option("require", MetaValue = "MODE", HelpText = "Exit with 69 unless this mode can be run: none, simulated, sev, sev-es or sev-snp.")]
     public string? Require { get; set; }
 

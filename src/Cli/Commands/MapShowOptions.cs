@@ -13,6 +13,7 @@ internal sealed class MapShowOptions : MapEvidenceOptions
     public string? File { get; set; }
 
     /// <summary>The form to write.</summary>
+    [Choices("picture", "table", "json", "csv", "bitmap", "svg", "png", "html")]
     [Option("format", MetaValue = "FORM", HelpText = "picture (default on a terminal), table, json, csv, bitmap, svg, png or html.")]
     public string? Format { get; set; }
 

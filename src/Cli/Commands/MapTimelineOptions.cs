@@ -13,6 +13,7 @@ internal sealed class MapTimelineOptions : MapEvidenceOptions
     public string? File { get; set; }
 
     /// <summary>The form to write.</summary>
+    [Choices("table", "json", "html")]
     [Option("format", MetaValue = "FORM", HelpText = "table (default), json or html.")]
     public string? Format { get; set; }
 

@@ -33,6 +33,7 @@ internal sealed class RunOptions : BootOptions
     public string? Smp { get; set; }
 
     /// <summary>Memory encryption.</summary>
+    [Choices("none", "simulated", "sev", "sev-es", "sev-snp")]
     [Option("sev", MetaValue = "MODE", Default = "none",
         HelpText = "none, simulated, sev, sev-es or sev-snp; then ,cbitpos=N ,policy=P ,dh-cert-file=F ,session-file=F "
             + ",legacy-vm-type=on|off|auto, for hardware ,sev-device=PATH, for simulated ,kind=sev|sev-es|sev-snp ,model=DIR.")]
@@ -65,11 +66,13 @@ internal sealed class RunOptions : BootOptions
     public string? ExitHypercalls { get; set; }
 
     /// <summary>The hypercall's ABI.</summary>
+    [Choices("map-gpa-range", "page-enc-status")]
     [Option("hypercall-abi", MetaValue = "ABI", Default = "map-gpa-range",
         HelpText = "map-gpa-range (Linux 5.14) or page-enc-status (the first proposal).")]
     public string HypercallAbi { get; set; } = string.Empty;
 
     /// <summary>What unknown MSRs do.</summary>
+    [Choices("gp", "ignore")]
     [Option("unknown-msrs", MetaValue = "POLICY", Default = "gp",
         HelpText = "gp: an unknown MSR gives the guest #GP; ignore: reads give 0, writes are dropped.")]
     public string UnknownMsrs { get; set; } = string.Empty;
@@ -93,6 +96,7 @@ internal sealed class RunOptions : BootOptions
     public string? DebugConsole { get; set; }
 
     /// <summary>Where the serial port goes.</summary>
+    [Choices("tty", "off", "file=")]
     [Option("serial", MetaValue = "TARGET", HelpText = "First serial port: tty (the default; Ctrl-A X ends), off or file=PATH.")]
     public string? Serial { get; set; }
 

@@ -4,6 +4,7 @@ using KvmSevVmm.Cli.Commands.Measure;
 using KvmSevVmm.Cli.Commands.Platform;
 using KvmSevVmm.Cli.Commands.Secrets;
 using KvmSevVmm.Cli.Commands.Sessions;
+using KvmSevVmm.Cli.Commands.Shell;
 using KvmSevVmm.Cli.Parsing;
 
 namespace KvmSevVmm.Cli.Commands;
@@ -15,7 +16,7 @@ internal static class Verbs
     internal static readonly VerbGroup Root = new(
         null,
         "A virtual machine monitor for Linux KVM, made for AMD SEV guests: it knows which\nguest page is private and which is shared.",
-        [RunCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, VersionCommand.Verb],
+        [RunCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, CompletionCommand.Verb, ManCommand.Verb, VersionCommand.Verb],
         [
             new VerbGroup(
                 "map",

@@ -20,11 +20,15 @@ internal static class VersionCommand
         ],
         Execute);
 
+    /// <summary>The version without the commit: <c>0.1.0</c>.</summary>
+    internal static string ProgramVersion => FullVersion.Split('+', 2)[0];
+
+    private static string FullVersion =>
+        typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
     private static int Execute(VersionOptions options, CliContext context)
     {
-        string full = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
-            ?? "unknown";
-        string[] parts = full.Split('+', 2);
+        string[] parts = FullVersion.Split('+', 2);
         VersionDocument document = new(
             "kvmsev.version/1",
             "kvmsev",

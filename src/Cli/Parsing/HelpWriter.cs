@@ -75,6 +75,15 @@ internal static class HelpWriter
         return text.ToString();
     }
 
+    /// <summary>The command line of an example as it is typed, on several lines where it is long.</summary>
+    /// <param name="example">The example.</param>
+    internal static string CommandLine(VerbExample example)
+    {
+        StringBuilder text = new();
+        AppendCommand(text, example.Arguments);
+        return text.ToString();
+    }
+
     private static void AppendExamples(StringBuilder text, IReadOnlyList<VerbExample> examples)
     {
         text.Append("Examples:\n");

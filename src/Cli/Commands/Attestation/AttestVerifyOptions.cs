@@ -130,6 +130,7 @@ internal sealed class AttestVerifyOptions : CommonOptions
     public string? Provider { get; set; }
 
     /// <summary>Whether multithreading is accepted.</summary>
+    [Choices("allow", "forbid")]
     [Option("smt", MetaValue = "allow|forbid", HelpText = "SEV-SNP: whether the policy may allow simultaneous multithreading.")]
     public string? Smt { get; set; }
 

@@ -8,7 +8,7 @@ internal static class InspectVerbs
     /// <summary>All of them.</summary>
     internal static readonly VerbGroup Group = new(
         "inspect",
-        "Show what is in a kernel, firmware, certificate, report or session.",
+        "Look into a kernel, firmware, certificate, report or session.",
         [
             InspectKernelCommand.Verb, InspectOvmfCommand.Verb, InspectCertCommand.Verb, InspectReportCommand.Verb,
             InspectSessionCommand.Verb, InspectIdBlockCommand.Verb,

@@ -8,6 +8,7 @@ namespace KvmSevVmm.Cli.Commands.Measure;
 internal sealed class MeasureOptions : BootOptions
 {
     /// <summary>Memory encryption.</summary>
+    [Choices("sev", "sev-es", "sev-snp", "simulated")]
     [Option("sev", MetaValue = "MODE",
         HelpText = "sev, sev-es, sev-snp or simulated; then ,cbitpos=N ,policy=P ,legacy-vm-type=on|off "
             + ",kernel-hashes=on|off, as for run.")]
@@ -121,6 +122,7 @@ internal sealed class MeasureOptions : BootOptions
     public bool Explain { get; set; }
 
     /// <summary>The form of the answer.</summary>
+    [Choices("hex", "base64")]
     [Option("format", MetaValue = "FORM",
         HelpText = "hex or base64; default: hex for a digest, base64 for a measurement. Also: --output-format.")]
     public string? Format { get; set; }

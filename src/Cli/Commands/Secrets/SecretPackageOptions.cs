@@ -26,6 +26,7 @@ internal sealed class SecretPackageOptions : CommonOptions
     public string? Tk { get; set; }
 
     /// <summary>The secret's form.</summary>
+    [Choices("table", "cpio", "raw")]
     [Option("format", MetaValue = "FORM", HelpText = "table (of GUIDs), cpio or raw; what --entry, --file or --input ask for.")]
     public string? Format { get; set; }
 
