@@ -34,6 +34,8 @@ public sealed class LaunchTests : IDisposable
         Assert.Equal(0, exitCode);
         JsonElement bundle = _process.Json("b");
         JsonElement result = _process.Json("result.json");
+        Schemas.JsonSchemas.AssertFits(bundle, "kvmsev.launch-bundle/1");
+        Schemas.JsonSchemas.AssertFits(result, "kvmsev.result/1");
         Assert.Equal("launched", result.GetProperty("stop").GetProperty("reason").GetString());
         Assert.Equal(Recompute(bundle, kind, legacy, vcpus), result.GetProperty("launchDigest").GetString());
         Assert.Equal(result.GetProperty("launchDigest").GetString(), bundle.GetProperty("launchDigest").GetString());

@@ -91,6 +91,7 @@ public sealed class SnpBundleTests : IDisposable
 
         Assert.Equal((ExitCode.Success, string.Empty), (run.ExitCode, run.ExitCode == 0 ? string.Empty : run.Error));
         JsonObject bundle = ReadBundle();
+        Schemas.JsonSchemas.AssertFits(bundle.ToJsonString());
         Assert.Equal(run.OfVm("launch_digest"), (string?)bundle["launchDigest"]);
         Assert.Equal(
             run.OfVm("launch_digest"),

@@ -29,7 +29,26 @@ public sealed class ExampleTests : IDisposable
                 .SelectMany(static group => group.Verbs)
                 .SelectMany(static verb => verb.Examples)
                 .Where(static example => ReasonToSkip(example) is null),
-            Run);
+            example => Run(example));
+    }
+
+    [Fact]
+    public void Examples_WithJson_FitTheirSchemas()
+    {
+        PrepareFiles();
+        int documents = 0;
+        Assert.All(
+            ((VerbGroup[])[AttestVerbs.Group, InspectVerbs.Group, PlatformVerbs.Group, SecretVerbs.Group, SessionVerbs.Group])
+                .SelectMany(static group => group.Verbs)
+                .Select(static verb => verb.Examples.FirstOrDefault(static example => ReasonToSkip(example) is null))
+                .OfType<VerbExample>(),
+            example =>
+            {
+                string output = Run(example with { Arguments = [.. example.Arguments.Where(static word => word != "--json"), "--json"] });
+                Schemas.JsonSchemas.AssertFits(output);
+                documents++;
+            });
+        Assert.InRange(documents, 15, int.MaxValue);
     }
 
     // What an example needs that no test can give it: an EPYC, a chip's real certificates, a machine that waits.
@@ -43,7 +62,7 @@ public sealed class ExampleTests : IDisposable
         _ => null,
     };
 
-    private void Run(VerbExample example)
+    private string Run(VerbExample example)
     {
         // The digest in the help is an example's; that of what was launched here takes its place.
         const int DigestDigits = 64;
@@ -63,6 +82,7 @@ public sealed class ExampleTests : IDisposable
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"{string.Join(' ', arguments)}: {process.ExitCode}\n{output.Result}{error}");
+        return output.Result;
     }
 
     private void PrepareFiles()

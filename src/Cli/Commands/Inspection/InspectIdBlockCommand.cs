@@ -70,7 +70,7 @@ internal static class InspectIdBlockCommand
         .Add("ID_BLOCK_SIG", authentication.BlockSignature)
         .Add("ID_KEY", authentication.IdKey)
         .Add("ID_KEY digest", authentication.GetIdKeyDigest())
-        .Add("author key", authentication.HasAuthorKey)
+        .Add("author key present", authentication.HasAuthorKey)
         .Add("ID_KEY_SIG", authentication.IdKeySignature)
         .Add("AUTHOR_KEY", authentication.AuthorKey)
         .Add("AUTHOR_KEY digest", authentication.GetAuthorKeyDigest());
