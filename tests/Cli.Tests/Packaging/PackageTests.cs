@@ -42,7 +42,8 @@ public sealed class PackageTests : IDisposable
         Run("dpkg-deb", "--extract", package, root);
         Assert.StartsWith($"kvmsev {version}", Run(Path.Combine(root, "usr/bin/kvmsev"), "--version"), StringComparison.Ordinal);
         Assert.Equal(
-            CliRunner.Run("completion", "bash").Output, File.ReadAllText(Path.Combine(root, "usr/share/bash-completion/completions/kvmsev")));
+            CliRunner.Run("completion", "bash").Output,
+            File.ReadAllText(Path.Combine(root, "usr/share/bash-completion/completions/kvmsev")));
         Assert.Equal(CliRunner.Run("man").Output, Run("zcat", Path.Combine(root, "usr/share/man/man1/kvmsev.1.gz")));
         Assert.Equal(File.ReadAllBytes(package), File.ReadAllBytes(MakeDeb(program, "twice")));
     }
@@ -77,7 +78,8 @@ public sealed class PackageTests : IDisposable
     [Fact]
     public void Unit_CommandLine_IsOneThatKvmsevTakes()
     {
-        string unit = File.ReadAllText(Path.Combine(Repository, "packaging/kvmsev@.service")).Replace("\\\n", string.Empty, StringComparison.Ordinal);
+        string unit = File.ReadAllText(Path.Combine(Repository, "packaging/kvmsev@.service"))
+            .Replace("\\\n", string.Empty, StringComparison.Ordinal);
         string command = unit.Split('\n').Single(static line => line.StartsWith("ExecStart=", StringComparison.Ordinal));
         string[] words =
         [

@@ -121,7 +121,9 @@ public sealed class CompletionTests : IDisposable
     // COMP_WORDS as bash makes it of the line: '=' is a word of its own.
     private string CompleteInBash(string line)
     {
-        IEnumerable<string> words = line.Replace("=", " = ", StringComparison.Ordinal).Replace("  ", " ", StringComparison.Ordinal).Split(' ');
+        IEnumerable<string> words = line.Replace("=", " = ", StringComparison.Ordinal)
+            .Replace("  ", " ", StringComparison.Ordinal)
+            .Split(' ');
         string quoted = string.Join(' ', words.Select(static word => $"'{word}'"));
         string offered = InBash(
             CliRunner.Run("completion", "bash").Output,

@@ -22,7 +22,8 @@ public sealed class ManPageTests
 
         // The page has no date on purpose: the same program prints the same page.
         Assert.DoesNotContain(
-            warnings.Split('\n'), static line => line.Length > 0 && !line.EndsWith("WARNING: missing date, using \"\": TH", StringComparison.Ordinal));
+            warnings.Split('\n'),
+            static line => line.Length > 0 && !line.EndsWith("WARNING: missing date, using \"\": TH", StringComparison.Ordinal));
     }
 
     [Fact]
