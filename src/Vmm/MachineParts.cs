@@ -82,7 +82,7 @@ internal sealed record MachineParts
     /// <summary>What protects the guest's memory.</summary>
     public required SevMode Mode { get; init; }
 
-    /// <summary>Of a simulated SEV guest, the local APICs as its private mappings reach them, one for each vCPU; empty for others.</summary>
+    /// <summary>A simulated SEV guest's local APICs as private mappings reach them, one for each vCPU; empty for other guests.</summary>
     public ImmutableArray<PrivateLocalApic> PrivateApics { get; init; } = [];
 
     /// <summary>C-bit position, or null.</summary>

@@ -85,7 +85,10 @@ internal static class NetBenchmark
             },
             out string detail);
         Report.Tell(
-            "virtio-net, frames of 1514 B out / socket", ratio, "ratio", $"{FramesPerKick} for each kick, by the device's thread; {detail}");
+            "virtio-net, frames of 1514 B out / socket",
+            ratio,
+            "ratio",
+            $"{FramesPerKick} for each kick, by the device's thread; {detail}");
 
         bench.Transport.GetKick(0).Signal();
         byte[] chunk = new byte[64 << 10];

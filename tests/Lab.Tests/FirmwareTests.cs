@@ -3,7 +3,9 @@ using KvmSevVmm.TestSupport.Sharing;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>Debian's OVMF hands an unmodified kernel from fw_cfg on, as an ordinary guest and as a simulated SEV guest with two vCPUs.</summary>
+/// <summary>
+/// Debian's OVMF hands an unmodified kernel from fw_cfg on, as an ordinary guest and as a simulated SEV guest with two vCPUs.
+/// </summary>
 public sealed class FirmwareTests : IDisposable
 {
     private const string Firmware = "/usr/share/ovmf/OVMF.fd";

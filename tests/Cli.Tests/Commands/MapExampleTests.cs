@@ -4,7 +4,9 @@ using KvmSevVmm.Cli.Parsing;
 
 namespace KvmSevVmm.Cli.Tests.Commands;
 
-/// <summary>The examples in the help of <c>map</c>, <c>version</c>, <c>completion</c> and <c>man</c>, given the files that they name.</summary>
+/// <summary>
+/// The examples in the help of <c>map</c>, <c>version</c>, <c>completion</c> and <c>man</c>, given the files that they name.
+/// </summary>
 public sealed class MapExampleTests : IDisposable
 {
     private readonly TempDirectory _directory = new();

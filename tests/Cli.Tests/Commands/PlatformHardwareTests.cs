@@ -5,8 +5,8 @@ using KvmSevVmm.Sev.Certificates;
 namespace KvmSevVmm.Cli.Tests.Commands;
 
 /// <summary>
-/// <c>platform</c> on a simulated SEV host: what it reads, what it changes, and every refusal of the kernel and the firmware. The host keeps
-/// a change until it ends, so steps that belong together are one shell command on one host.
+/// <c>platform</c> on a simulated SEV host: what it reads, what it changes, and every refusal of the kernel and the firmware. The host
+/// keeps a change until it ends, so steps that belong together are one shell command on one host.
 /// </summary>
 public sealed class PlatformHardwareTests(PlatformHostFixture platform) : IClassFixture<PlatformHostFixture>, IDisposable
 {
