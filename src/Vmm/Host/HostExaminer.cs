@@ -72,7 +72,7 @@ public sealed class HostExaminer
                     ? new(SevMode.None, true, "KVM has what an ordinary guest needs; whether a 64-bit kernel runs on it is not tried here")
                     : new(SevMode.None, false, NoCapability),
                 JudgeSimulated(hasBasics, hasHypercallExit, isAmd, vmmcall, vmmcallDetail),
-                .. new SevExaminer(_paths, _checks).Examine(kvm, obstacle),
+                .. new SevExaminer(_paths, _checks).Examine(kvm, obstacle).Select(verdict => Qualify(verdict, vmmcall, vmmcallDetail)),
             ]);
         }
     }
@@ -101,6 +101,12 @@ public sealed class HostExaminer
         return new(
             SevMode.Simulated, obstacle is null, obstacle ?? "guests can make the page-state hypercall; nothing is encrypted in this mode");
     }
+
+    /// <summary>A SEV guest shares its pages by the very VMMCALL that was tried; one of SEV-ES or SEV-SNP asks in another way.</summary>
+    private static ModeVerdict Qualify(ModeVerdict verdict, VmmcallVerdict vmmcall, string vmmcallDetail) =>
+        verdict is { Mode: SevMode.Sev, IsUsable: true } && vmmcall is not (VmmcallVerdict.Works or VmmcallVerdict.NotTried)
+            ? verdict with { Reason = $"{verdict.Reason}; but it will not share pages here: {vmmcallDetail}" }
+            : verdict;
 
     private HostReport Report(IEnumerable<ModeVerdict> modes) => new(_checks.Checks, [.. modes]);
 
