@@ -26,18 +26,23 @@ public static class ErrorHints
 
         bool isPlatformCommand = bare.StartsWith("SEV_", StringComparison.Ordinal) || bare.StartsWith("SNP_", StringComparison.Ordinal);
 
-        // The most exact row wins. A firmware status without a row of its own means more than the errno, which is then always EIO.
+        // The most exact row wins. A firmware status without a row of its own means more than the errno, which is then EIO; the one
+        // exception, ENOTTY of SNP_LAUNCH_START, has a row for any status.
         string? text = Lookup(call, errno, status) ?? Lookup(bare, errno, status);
         if (isSevCommand || isPlatformCommand)
         {
             return text
                 ?? Lookup(isSevCommand ? AnySevCommand : AnyPlatformCommand, errno, status)
                 ?? Lookup(SevFirmwareHints.AnyCommand, errno, status)
+                ?? (errno == Errno.EIO ? null : LookupWhateverStatus(bare, errno, status))
                 ?? (errno == Errno.EIO && !Enum.IsDefined(status) ? SevFirmwareHints.UnknownStatus : null);
         }
 
         return bare.StartsWith("KVM_", StringComparison.Ordinal) ? text ?? Lookup(AnyKvmCall, errno, status) : text;
     }
+
+    private static string? LookupWhateverStatus(string call, Errno errno, SevFirmwareStatus status) =>
+        Table.TryGetValue((call, errno, null), out string? any) ? any : Lookup(SevFirmwareHints.AnyCommand, Errno.EIO, status);
 
     private static string? Lookup(string call, Errno errno, SevFirmwareStatus status)
     {

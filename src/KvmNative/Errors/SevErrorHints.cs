@@ -4,7 +4,8 @@ namespace KvmSevVmm.KvmNative.Errors;
 internal static class SevErrorHints
 {
     private const string NoAsid
-        = "Every ASID of this kind is in use: end another SEV guest; the firmware set-up divides them between SEV and SEV-ES.";
+        = "Every ASID of this kind is in use: end another SEV guest; the firmware set-up divides them between SEV and SEV-ES. "
+        + "If dmesg says that the firmware stopped answering, restart the host.";
 
     private const string NoKind
         = "The host has no ASIDs for this kind of guest: the firmware set-up gives them to the other kind, or kvm_amd leaves it off.";
@@ -15,6 +16,9 @@ internal static class SevErrorHints
     private const string NeedsWrite = "Open /dev/sev for writing, as root.";
 
     private const string AskLength = "The answer became longer than it was a moment ago: try again.";
+
+    private const string NoGuests
+        = "The platform's identity changes only while there is no SEV guest: end them; if there is none, read what ccp wrote to dmesg.";
 
     /// <summary>The rows.</summary>
     public static IReadOnlyList<ErrorHint> Rows { get; } =
@@ -72,13 +76,14 @@ internal static class SevErrorHints
         new(
             "KVM_SEV_LAUNCH_UPDATE_DATA",
             Errno.EINVAL,
-            "Address and length must be multiples of 16, the memory mapped and the launch not measured yet."),
+            "The memory must be mapped, address and length multiples of 16, the launch not measured yet, and no more memory pinned "
+            + "than the host has."),
         new(
             "KVM_SEV_LAUNCH_UPDATE_DATA",
             Errno.EIO,
             "The launch is measured already: data must come before KVM_SEV_LAUNCH_MEASURE.",
             SevFirmwareStatus.InvalidGuestState),
-        new("KVM_SEV_LAUNCH_UPDATE_VMSA", Errno.EBUSY, "A vCPU is being made: wait for it."),
+        new("KVM_SEV_LAUNCH_UPDATE_VMSA", Errno.EBUSY, "A vCPU is being made, or the firmware stopped answering: read dmesg."),
         new("KVM_SEV_LAUNCH_UPDATE_VMSA", Errno.ENOTTY, "Only a SEV-ES guest has vCPU state to encrypt."),
         new("KVM_SEV_LAUNCH_UPDATE_VMSA", Errno.EINVAL, "The vCPU state can be encrypted once only."),
         new("KVM_SEV_LAUNCH_MEASURE", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
@@ -244,6 +249,8 @@ internal static class SevErrorHints
         new("SNP_VLEK_LOAD", Errno.EINVAL, "SNP is not initialised on this host, or the key's version is not 0."),
         new("SNP_PLATFORM_STATUS", Errno.EINVAL, "SNP is not initialised on this host."),
         new("SEV_PEK_CSR", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
+        new("SEV_PEK_GEN", Errno.EIO, NoGuests, SevFirmwareStatus.InvalidPlatformState),
+        new("SEV_PEK_CERT_IMPORT", Errno.EIO, NoGuests, SevFirmwareStatus.InvalidPlatformState),
         new("SEV_PDH_CERT_EXPORT", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
         new("SEV_GET_ID2", Errno.EIO, AskLength, SevFirmwareStatus.InvalidLen),
     ];

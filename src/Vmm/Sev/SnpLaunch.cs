@@ -106,7 +106,8 @@ public sealed class SnpLaunch
     }
 
     private static bool IsAboutThePolicy(SevCommandFailedException refused) =>
-        refused.Status is PspStatus.PolicyFailure or PspStatus.InvalidParam or PspStatus.Unsupported
+        (refused.Status is PspStatus.PolicyFailure or PspStatus.InvalidParam or PspStatus.Unsupported
+            && refused.InnerException is not KvmException { Errno: Errno.ENOTTY })
         || (refused.Status is null && refused.InnerException is KvmException { Errno: Errno.EINVAL });
 
     private static void Measure(SnpLaunchDigest digest, GuestMemory memory, SnpLaunchPiece piece)

@@ -69,6 +69,11 @@ public sealed class ErrorHintsTests
         Assert.Equal(SevFirmwareHints.UnknownStatus, ErrorHints.Find("KVM_SEV_SEND_FINISH", Errno.EIO, (SevFirmwareStatus)0x77));
         Assert.Equal(SevFirmwareHints.UnknownStatus, ErrorHints.Find("SNP_COMMIT", Errno.EIO, (SevFirmwareStatus)0x77));
         Assert.Null(ErrorHints.Find("KVM_RUN", Errno.ERANGE, (SevFirmwareStatus)0x77));
+
+        // The one refusal with another errno and a status all the same.
+        Assert.Equal(
+            ErrorHints.Find("KVM_SEV_SNP_LAUNCH_START", Errno.ENOTTY),
+            ErrorHints.Find("KVM_SEV_SNP_LAUNCH_START", Errno.ENOTTY, SevFirmwareStatus.ResourceLimit));
     }
 
     [Fact]

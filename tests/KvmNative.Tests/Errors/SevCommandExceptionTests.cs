@@ -42,7 +42,7 @@ public sealed class SevCommandExceptionTests
     [InlineData(
         SevCommandId.Init2, 16, 0u,
         "KVM_SEV_INIT2 failed: EBUSY (16). Every ASID of this kind is in use: end another SEV guest; "
-        + "the firmware set-up divides them between SEV and SEV-ES.")]
+        + "the firmware set-up divides them between SEV and SEV-ES. If dmesg says that the firmware stopped answering, restart the host.")]
     [InlineData(
         SevCommandId.EsInit, 25, 0u,
         "KVM_SEV_ES_INIT failed: ENOTTY (25). The host has no ASIDs for this kind of guest: "

@@ -62,7 +62,7 @@ public sealed class QueueFuzzTests
         };
         host.Console = console;
         using var bench = new VirtioBench(console, isEncrypted: true);
-        new QueueFuzzer(bench, Seeds.Next()).Run(Operations);
+        new QueueFuzzer(bench, Seeds.Next()) { WaitsForHost = true }.Run(Operations);
 
         Assert.True(host.Bytes > 0, "no byte was ever sent");
         Assert.Equal(0, host.WritesWithSecret);
