@@ -89,7 +89,8 @@ public sealed class DirectLaunchVariantFinder : IDisposable
             using SevLaunchDigest digest = data.Fork();
             if (variant.Init is SevInitInterface init)
             {
-                foreach (byte[] page in SaveAreas.ForDirectBoot(registers, vcpuCount, init, variant.CpuSignature))
+                foreach (byte[] page in SaveAreas.ForDirectBoot(
+                    registers, vcpuCount, init, variant.CpuSignature, variant.SevFeatures))
                 {
                     digest.UpdateVmsa(page, string.Empty);
                 }

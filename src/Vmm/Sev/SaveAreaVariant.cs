@@ -6,21 +6,30 @@ namespace KvmSevVmm.Vmm.Sev;
 /// <summary>One way in which the save areas of a guest may have been made, or none.</summary>
 /// <param name="Init">How the guest is made; null for a guest whose save areas are not measured.</param>
 /// <param name="CpuSignature">Leaf 1 EAX of the guest's CPUID.</param>
+/// <param name="SevFeatures">SEV_FEATURES of the guest.</param>
 /// <param name="Differences">In what it differs from the given launch, in words.</param>
-internal sealed record SaveAreaVariant(SevInitInterface? Init, uint CpuSignature, IReadOnlyList<string> Differences)
+internal sealed record SaveAreaVariant(SevInitInterface? Init, uint CpuSignature, ulong SevFeatures, IReadOnlyList<string> Differences)
 {
+    private const string SwapsDebugRegisters = "SEV_FEATURES 0x20 instead of 0x0 (debug_swap, set by host kernels 6.6 to 6.8)";
+
     /// <summary>All of them, the given one first.</summary>
     /// <param name="given">The launch that was expected.</param>
     internal static IReadOnlyList<SaveAreaVariant> List(DirectLaunchInputs given)
     {
         bool isEs = given.Kind == SevGuestKind.SevEs;
-        SaveAreaVariant none = new(null, 0, isEs ? ["SEV instead of SEV-ES: no save area is measured"] : []);
+        SaveAreaVariant none = new(null, 0, 0, isEs ? ["SEV instead of SEV-ES: no save area is measured"] : []);
         List<SaveAreaVariant> variants = [];
         foreach (SevInitInterface init in (SevInitInterface[])[SevInitInterface.Init2, SevInitInterface.Legacy])
         {
             foreach (uint signature in CpuModels.All.Select(static model => model.Signature).Prepend(given.CpuSignature).Distinct())
             {
-                variants.Add(new SaveAreaVariant(init, signature, Describe(given, init, signature, isEs)));
+                List<string> differences = Describe(given, init, signature, isEs);
+                variants.Add(new SaveAreaVariant(init, signature, 0, differences));
+                if (init == SevInitInterface.Legacy)
+                {
+                    // Of KVM_SEV_INIT2 user space chooses the features, and this monitor chooses none.
+                    variants.Add(new SaveAreaVariant(init, signature, VmsaProfiles.DebugSwap, [.. differences, SwapsDebugRegisters]));
+                }
             }
         }
 

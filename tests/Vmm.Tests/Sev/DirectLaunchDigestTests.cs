@@ -72,6 +72,41 @@ public sealed class DirectLaunchDigestTests : IDisposable
         Assert.Empty(Assert.IsType<LaunchVariant>(found).Differences);
     }
 
+    /// <summary>Kernels 6.6 to 6.8 set the bit themselves, by a parameter of kvm_amd.</summary>
+    [Fact]
+    public void Find_TheLaunchOfAKernelThatSwapsDebugRegisters_NamesIt()
+    {
+        DirectLaunchInputs given = new()
+        {
+            Machine = _machine,
+            Kind = SevGuestKind.SevEs,
+            CBitPosition = 47,
+            CpuSignature = 0xA00F11,
+            InitInterface = SevInitInterface.Legacy,
+        };
+        using GuestMemory memory = GuestMemory.Create(GuestLayout.Create(64 << 20, 48, SevMode.Sev, 47));
+        LoadedImage image = LoadedImage.Load(_machine.Boot, AcpiTables.Create(_machine), memory);
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (LoadedPiece piece in image.Measured)
+        {
+            hash.AppendData(memory.GetReadOnlySpan(piece.Range.Start, (int)piece.Range.Length));
+        }
+
+        foreach (byte[] page in SaveAreas.ForDirectBoot(image.Registers, 2, SevInitInterface.Legacy, 0xA00F11, sevFeatures: 1 << 5))
+        {
+            hash.AppendData(page);
+        }
+
+        byte[] launched = hash.GetHashAndReset();
+        using DirectLaunchDigest launch = DirectLaunchDigest.Open(given);
+
+        LaunchVariant? found = DirectLaunchVariantFinder.Find(launch, candidate => candidate.SequenceEqual(launched));
+
+        Assert.Equal(
+            ["SEV_FEATURES 0x20 instead of 0x0 (debug_swap, set by host kernels 6.6 to 6.8)"],
+            Assert.IsType<LaunchVariant>(found).Differences);
+    }
+
     [Fact]
     public void Find_EveryVariantByItself_IsFound()
     {
