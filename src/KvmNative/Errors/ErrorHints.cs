@@ -34,8 +34,9 @@ public static class ErrorHints
             return text
                 ?? Lookup(isSevCommand ? AnySevCommand : AnyPlatformCommand, errno, status)
                 ?? Lookup(SevFirmwareHints.AnyCommand, errno, status)
-                ?? (errno == Errno.EIO ? null : LookupWhateverStatus(bare, errno, status))
-                ?? (errno == Errno.EIO && !Enum.IsDefined(status) ? SevFirmwareHints.UnknownStatus : null);
+                ?? (errno != Errno.EIO
+                    ? LookupWhateverStatus(bare, errno, status)
+                    : Enum.IsDefined(status) ? null : SevFirmwareHints.UnknownStatus);
         }
 
         return bare.StartsWith("KVM_", StringComparison.Ordinal) ? text ?? Lookup(AnyKvmCall, errno, status) : text;

@@ -164,10 +164,10 @@ public sealed class PrivateLocalApic
         switch ((Shorthand)((command >> ShorthandShift) & 3))
         {
             case Shorthand.None:
-                SendMessage(command, destination, command & CommandLogical);
+                SendMessage(command, destination, isLogical: (command & CommandLogical) != 0);
                 break;
             case Shorthand.Self:
-                SendMessage(command, _vcpu.Id, 0);
+                SendMessage(command, _vcpu.Id, isLogical: false);
                 break;
             case Shorthand.All:
                 SendToAll(command, exceptSelf: false);
@@ -184,16 +184,16 @@ public sealed class PrivateLocalApic
         {
             if (!exceptSelf || id != _vcpu.Id)
             {
-                SendMessage(command, id, 0);
+                SendMessage(command, id, isLogical: false);
             }
         }
     }
 
-    private void SendMessage(uint command, uint destination, uint logical)
+    private void SendMessage(uint command, uint destination, bool isLogical)
     {
         KvmMsi message = new()
         {
-            AddressLo = MessageAddress | (destination << MessageDestinationShift) | (logical == 0 ? 0 : MessageLogical),
+            AddressLo = MessageAddress | (destination << MessageDestinationShift) | (isLogical ? MessageLogical : 0),
             Data = command & (CommandVectorAndMode | CommandAssert | CommandLevelTriggered),
         };
         _ = _vm.SignalMsi(in message);

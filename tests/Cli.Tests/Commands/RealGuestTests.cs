@@ -37,12 +37,7 @@ public sealed class RealGuestTests : IDisposable
     {
         string kernel = WriteKernel(static c =>
         {
-            c.mov(dx, Com1);
-            foreach (char letter in "hello from the guest\r\n")
-            {
-                c.mov(al, (byte)letter);
-                c.@out(dx, al);
-            }
+            Print(c, Com1, "hello from the guest\r\n");
 
             Label forever = c.CreateLabel();
             c.Label(ref forever);
@@ -68,12 +63,7 @@ public sealed class RealGuestTests : IDisposable
     {
         string kernel = WriteKernel(static c =>
         {
-            c.mov(dx, DebugPort);
-            foreach (char letter in "SecCoreStartup\n")
-            {
-                c.mov(al, (byte)letter);
-                c.@out(dx, al);
-            }
+            Print(c, DebugPort, "SecCoreStartup\n");
 
             c.mov(al, 0);
             c.@out(ExitPort, al);
@@ -362,6 +352,16 @@ public sealed class RealGuestTests : IDisposable
 
     private static JsonElement Find(JsonElement root, string name) =>
         root.GetProperty("tests").EnumerateArray().Single(test => test.GetProperty("name").GetString() == name);
+
+    private static void Print(Assembler c, ushort port, string text)
+    {
+        c.mov(dx, port);
+        foreach (char letter in text)
+        {
+            c.mov(al, (byte)letter);
+            c.@out(dx, al);
+        }
+    }
 
     private static void Spin(Assembler c)
     {

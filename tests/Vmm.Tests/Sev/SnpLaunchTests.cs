@@ -115,14 +115,7 @@ public sealed class SnpLaunchTests : IDisposable
     [Fact]
     public void Run_RefusedStart_NamesThePolicyAndTheVersionItAsksFor()
     {
-        RecordingSnpCommands commands = new()
-        {
-            StartRefusal = SevCommandFailedException.FromStatus("SNP_LAUNCH_START", PspStatus.PolicyFailure, "Too new.", "Update."),
-        };
-        SnpLaunchInput input = SnpLaunchInput.Read(new SevConfig { Mode = SevMode.SevSnp, SnpPolicy = new SnpPolicy(0x3_0237) });
-
-        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(
-            () => Launch(commands, Firmware(OvmfBuilder.Complete(), withHashes: false), input));
+        SevCommandFailedException refused = RefuseStart(PspStatus.PolicyFailure);
 
         Assert.StartsWith(
             "--sev policy 0x30237, for SNP ABI 2.55 or later: SNP_LAUNCH_START failed", refused.Message, StringComparison.Ordinal);
@@ -132,14 +125,7 @@ public sealed class SnpLaunchTests : IDisposable
     [Fact]
     public void Run_StartRefusedForWantOfRoom_DoesNotBlameThePolicy()
     {
-        RecordingSnpCommands commands = new()
-        {
-            StartRefusal = SevCommandFailedException.FromStatus("SNP_LAUNCH_START", PspStatus.ResourceLimit, "Full.", "End another."),
-        };
-        SnpLaunchInput input = SnpLaunchInput.Read(new SevConfig { Mode = SevMode.SevSnp, SnpPolicy = new SnpPolicy(0x3_0237) });
-
-        SevCommandFailedException refused = Assert.Throws<SevCommandFailedException>(
-            () => Launch(commands, Firmware(OvmfBuilder.Complete(), withHashes: false), input));
+        SevCommandFailedException refused = RefuseStart(PspStatus.ResourceLimit);
 
         Assert.StartsWith("SNP_LAUNCH_START failed", refused.Message, StringComparison.Ordinal);
     }
@@ -325,6 +311,18 @@ public sealed class SnpLaunchTests : IDisposable
             "author-key",
             Assert.Throws<InvalidInputException>(
                 () => SnpLaunchInput.Read(config with { IdBlockPath = null, IdAuthenticationPath = null, HasAuthorKey = true })).Field);
+    }
+
+    private SevCommandFailedException RefuseStart(PspStatus status)
+    {
+        RecordingSnpCommands commands = new()
+        {
+            StartRefusal = SevCommandFailedException.FromStatus("SNP_LAUNCH_START", status, "Too new.", "Update."),
+        };
+        SnpLaunchInput input = SnpLaunchInput.Read(new SevConfig { Mode = SevMode.SevSnp, SnpPolicy = new SnpPolicy(0x3_0237) });
+
+        return Assert.Throws<SevCommandFailedException>(
+            () => Launch(commands, Firmware(OvmfBuilder.Complete(), withHashes: false), input));
     }
 
     private static (uint Leaf, uint Subleaf, ulong Xcr0, uint Eax, uint Ebx, uint Ecx, uint Edx) Entry(byte[] page, int index)

@@ -72,6 +72,14 @@ internal sealed class BundleReader(JsonElement root, string input)
             : throw Fault(name, $"it is not {size * 2} hexadecimal digits");
     }
 
+    /// <summary>Bytes as base64, as many as there are, a member of an object.</summary>
+    internal byte[] Base64Bytes(JsonElement parent, string name)
+    {
+        string text = Text(parent, name);
+        byte[] bytes = new byte[text.Length];
+        return Convert.TryFromBase64String(text, bytes, out int written) ? bytes[..written] : throw Fault(name, "it is no base64");
+    }
+
     /// <summary>Bytes as base64, a member of an object.</summary>
     internal byte[] Base64Bytes(JsonElement parent, string name, int size) =>
         Base64(Member(parent, name, JsonValueKind.String), name, size);
@@ -111,11 +119,11 @@ internal sealed class BundleReader(JsonElement root, string input)
     internal SevFirmwareVersion FirmwareVersion()
     {
         JsonElement firmware = Member(root, "firmware", JsonValueKind.Object);
-        return new SevFirmwareVersion(
-            (byte)Number(firmware, "apiMajor", 0, byte.MaxValue),
-            (byte)Number(firmware, "apiMinor", 0, byte.MaxValue),
-            (byte)Number(firmware, "build", 0, byte.MaxValue));
+        return new SevFirmwareVersion(Byte(firmware, "apiMajor"), Byte(firmware, "apiMinor"), Byte(firmware, "build"));
     }
+
+    private byte Byte(JsonElement parent, string name) =>
+        Member(parent, name, JsonValueKind.Number).TryGetByte(out byte value) ? value : throw Fault(name, "it is no number from 0 to 255");
 
     private string TextOf(JsonElement member, string name)
     {

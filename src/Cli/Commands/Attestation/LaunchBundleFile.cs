@@ -14,36 +14,29 @@ namespace KvmSevVmm.Cli.Commands.Attestation;
 /// </summary>
 internal sealed class LaunchBundleFile
 {
-    private const string Schema = "kvmsev.launch-bundle/1";
-
-    private LaunchBundleFile(JsonElement root, string input)
+    private LaunchBundleFile(BundleReader reader)
     {
-        Input = input;
-        string schema = ReadText(root, "schema");
-        if (schema != Schema)
-        {
-            throw new SevFormatException(input, "schema", $"\"{schema}\" is not {Schema}");
-        }
-
-        Mode = ReadText(root, "mode");
-        Kind = ReadText(root, "kind");
+        Input = reader.Input;
+        reader.RequireSchema();
+        JsonElement root = reader.Root;
+        Mode = reader.Text(root, "mode");
+        Kind = reader.Text(root, "kind");
         if (Kind is not ("sev" or "sev-es"))
         {
             throw new SevFormatException(
-                input,
+                Input,
                 "kind",
                 Kind != SnpBundleFile.Kind ? $"\"{Kind}\" is neither sev, sev-es nor sev-snp"
                 : $"\"{Kind}\": such a launch has no measurement, the guest's report proves it: "
                     + "'kvmsev attest verify REPORT --launch-bundle FILE'");
         }
 
-        IsSimulated = ReadFlag(root, "simulated");
-        Policy = ReadPolicy(root);
-        JsonElement firmware = ReadMember(root, "firmware", JsonValueKind.Object);
-        Firmware = new SevFirmwareVersion(ReadByte(firmware, "apiMajor"), ReadByte(firmware, "apiMinor"), ReadByte(firmware, "build"));
-        LaunchDigest = ReadDigest(root);
-        Measurement = LaunchMeasurement.Parse(ReadBase64(root, "measurement"), $"{input}: measurement");
-        Chain = ReadChain(root);
+        IsSimulated = reader.Flag(root, "simulated");
+        Policy = reader.Parse(root, "policy", SevPolicy.Parse);
+        Firmware = reader.FirmwareVersion();
+        LaunchDigest = reader.HexBytes(root, "launchDigest", LaunchMeasure.DigestSize);
+        Measurement = LaunchMeasurement.Parse(reader.Base64Bytes(root, "measurement"), $"{Input}: measurement");
+        Chain = ReadChain(reader);
     }
 
     /// <summary>The file.</summary>
@@ -87,7 +80,7 @@ internal sealed class LaunchBundleFile
         {
             using JsonDocument document = JsonDocument.Parse(content);
             return document.RootElement.ValueKind == JsonValueKind.Object
-                ? new LaunchBundleFile(document.RootElement, input)
+                ? new LaunchBundleFile(new BundleReader(document.RootElement, input))
                 : throw new SevFormatException(input, "JSON", "it is no object");
         }
         catch (JsonException fault)
@@ -107,90 +100,26 @@ internal sealed class LaunchBundleFile
         .Add("launch digest", LaunchDigest)
         .Add("measurement", Measurement.ToString());
 
-    private JsonElement ReadMember(JsonElement parent, string name, params ReadOnlySpan<JsonValueKind> kinds)
+    private static SevCertificateChain? ReadChain(BundleReader reader)
     {
-        if (!parent.TryGetProperty(name, out JsonElement member))
-        {
-            throw new SevFormatException(Input, name, "it is missing");
-        }
-
-        return kinds.Contains(member.ValueKind)
-            ? member
-            : throw new SevFormatException(Input, name, $"it is JSON's {member.ValueKind}");
-    }
-
-    private string ReadText(JsonElement parent, string name)
-    {
-        try
-        {
-            return ReadMember(parent, name, JsonValueKind.String).GetString()!;
-        }
-        catch (InvalidOperationException fault)
-        {
-            // Half a surrogate pair, which JSON can write and no text can hold.
-            throw new SevFormatException(Input, name, "it is no valid text", fault);
-        }
-    }
-
-    private bool ReadFlag(JsonElement parent, string name) =>
-        ReadMember(parent, name, JsonValueKind.True, JsonValueKind.False).GetBoolean();
-
-    private byte ReadByte(JsonElement parent, string name) =>
-        ReadMember(parent, name, JsonValueKind.Number).TryGetByte(out byte value)
-            ? value
-            : throw new SevFormatException(Input, name, "it is no number from 0 to 255");
-
-    private byte[] ReadBase64(JsonElement parent, string name)
-    {
-        string text = ReadText(parent, name);
-        byte[] bytes = new byte[text.Length];
-        return Convert.TryFromBase64String(text, bytes, out int written)
-            ? bytes[..written]
-            : throw new SevFormatException(Input, name, "it is no base64");
-    }
-
-    private SevPolicy ReadPolicy(JsonElement root)
-    {
-        try
-        {
-            return SevPolicy.Parse(ReadText(root, "policy"));
-        }
-        catch (SevFormatException fault)
-        {
-            throw new SevFormatException(Input, "policy", fault.Problem, fault);
-        }
-    }
-
-    private byte[] ReadDigest(JsonElement root)
-    {
-        const string Name = "launchDigest";
-        string text = ReadText(root, Name);
-        return text.Length == LaunchMeasure.DigestSize * 2 && text.All(char.IsAsciiHexDigit)
-            ? Convert.FromHexString(text)
-            : throw new SevFormatException(Input, Name, $"it is not {LaunchMeasure.DigestSize * 2} hexadecimal digits");
-    }
-
-    private SevCertificateChain? ReadChain(JsonElement root)
-    {
-        if (!root.TryGetProperty("platform", out JsonElement platform) || platform.ValueKind == JsonValueKind.Null)
+        if (!HasMember(reader.Root, "platform"))
         {
             return null;
         }
 
-        if (platform.ValueKind != JsonValueKind.Object)
-        {
-            throw new SevFormatException(Input, "platform", $"it is JSON's {platform.ValueKind}");
-        }
-
+        string input = reader.Input;
+        JsonElement platform = reader.Member(reader.Root, "platform", JsonValueKind.Object);
         SevCertificateChain chain = SevCertificateChain.ParsePlatformExport(
-            ReadBase64(platform, "pdh"), ReadBase64(platform, "chain"), $"{Input}: pdh", $"{Input}: chain");
-        SevCertificate? cek = HasText(platform, "signedCek")
-            ? SevCertificate.Parse(ReadBase64(platform, "signedCek"), $"{Input}: signedCek")
+            reader.Base64Bytes(platform, "pdh"), reader.Base64Bytes(platform, "chain"), $"{input}: pdh", $"{input}: chain");
+        SevCertificate? cek = HasMember(platform, "signedCek")
+            ? SevCertificate.Parse(reader.Base64Bytes(platform, "signedCek"), $"{input}: signedCek")
             : null;
-        AskArk? authority = HasText(platform, "authority") ? AskArk.Parse(ReadBase64(platform, "authority"), $"{Input}: authority") : null;
-        return CertificateFiles.Complete(chain, cek, $"{Input}: signedCek", authority);
+        AskArk? authority = HasMember(platform, "authority")
+            ? AskArk.Parse(reader.Base64Bytes(platform, "authority"), $"{input}: authority")
+            : null;
+        return CertificateFiles.Complete(chain, cek, $"{input}: signedCek", authority);
     }
 
-    private static bool HasText(JsonElement parent, string name) =>
+    private static bool HasMember(JsonElement parent, string name) =>
         parent.TryGetProperty(name, out JsonElement member) && member.ValueKind != JsonValueKind.Null;
 }
