@@ -179,6 +179,19 @@ public sealed unsafe partial class KvmVcpu
         Ioctl.Set(_handle, IoctlNumbers.SetMpState, in argument);
     }
 
+    /// <summary>Tells the guest, through its kvm-clock, that it was stopped, so that its watchdogs do not fire (KVM_KVMCLOCK_CTRL).</summary>
+    /// <returns>False when this vCPU has no kvm-clock (EINVAL), so that there is nobody to tell.</returns>
+    /// <exception cref="KvmException">The kernel refused for another reason.</exception>
+    public bool TryTellOfPause()
+    {
+        if (Ioctl.TryCall(_handle, IoctlNumbers.KvmclockCtrl, 0, out int errno) >= 0)
+        {
+            return true;
+        }
+
+        return errno == (int)Errno.EINVAL ? false : throw KvmException.FromErrno("KVM_KVMCLOCK_CTRL", errno);
+    }
+
     /// <summary>The frequency of the guest's time-stamp counter in kHz.</summary>
     /// <exception cref="KvmException">EIO: the host's counter is unstable.</exception>
     public int GetTscKhz() => Ioctl.Call(_handle, IoctlNumbers.GetTscKhz);

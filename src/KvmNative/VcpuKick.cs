@@ -38,6 +38,9 @@ public sealed unsafe class VcpuKick : IDisposable
     /// <summary>The signal that kicks: SIGRTMIN + 2. The runtime itself uses SIGRTMIN.</summary>
     public static int SignalNumber { get; } = LibC.FirstRealTimeSignal() + 2;
 
+    /// <summary>The kernel's number of the thread that runs the vCPU.</summary>
+    public int ThreadId => _threadId;
+
     private static ulong SignalBit => 1UL << (SignalNumber - 1);
 
     /// <summary>Prepares the calling thread, which must be the one that runs the vCPU, for kicks.</summary>

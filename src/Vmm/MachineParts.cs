@@ -14,6 +14,9 @@ namespace KvmSevVmm.Vmm;
 /// <summary>What <see cref="VirtualMachineBuilder"/> has put together.</summary>
 internal sealed record MachineParts
 {
+    /// <summary>The VM.</summary>
+    public required KvmVm Vm { get; init; }
+
     /// <summary>The vCPUs, index by index.</summary>
     public required ImmutableArray<KvmVcpu> Vcpus { get; init; }
 
@@ -50,10 +53,8 @@ internal sealed record MachineParts
     /// <summary>What the loader put into RAM.</summary>
     public required ImmutableArray<LabelledRange> LoadedRegions { get; init; }
 
-    /// <summary>
-    /// Who else knows what ranges are used for: devices of their rings, firmware of its areas. Asked when the vCPUs stand still.
-    /// </summary>
-    public ImmutableArray<Func<IEnumerable<LabelledRange>>> RegionSources { get; init; } = [];
+    /// <summary>Who else knows what ranges are used for, as devices of their rings; told whether the guest stands still.</summary>
+    public ImmutableArray<Func<bool, IEnumerable<LabelledRange>>> RegionSources { get; init; } = [];
 
     /// <summary>What the console said of the guest's memory.</summary>
     public required ConsoleHints ConsoleHints { get; init; }

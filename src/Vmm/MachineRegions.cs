@@ -9,7 +9,7 @@ namespace KvmSevVmm.Vmm;
 /// <param name="parts">The machine.</param>
 internal sealed class MachineRegions(MachineParts parts)
 {
-    private IReadOnlyList<LabelledRange> _known = [];
+    private readonly ConversionWatch _conversions = new(parts.Tracker);
 
     /// <summary>Begins the event log with what the machine is: with it the log can be replayed without any other file.</summary>
     public void LogMachine()
@@ -32,22 +32,36 @@ internal sealed class MachineRegions(MachineParts parts)
         }
     }
 
-    /// <summary>Asks registers, devices and firmware. The vCPUs stand still.</summary>
-    public void ReadKnown()
+    /// <summary>Tells the event log what registers and devices know at the end, when nothing runs any more.</summary>
+    public void LogKnown()
     {
-        _known = [.. ParavirtualAreas.Read(parts.Vcpus), .. parts.RegionSources.SelectMany(static source => source())];
-        foreach (LabelledRange region in _known)
+        if (parts.Events is { } events)
         {
-            parts.Events?.Region(region);
+            foreach (LabelledRange region in ReadKnown(isStill: true))
+            {
+                events.Region(region);
+            }
         }
     }
 
     /// <summary>The map of this moment, with labels.</summary>
-    public SharedRegionMap Snapshot() => MapAttribution.Label(parts.Tracker.Snapshot(), new AttributionEvidence
+    /// <param name="isStill">Whether vCPUs and devices stand still or have ended: KVM lets nobody read a running vCPU's registers.</param>
+    public SharedRegionMap Snapshot(bool isStill)
     {
-        Loaded = parts.LoadedRegions,
-        Known = _known,
-        Conversions = ConversionAnalysis.OfJournal(parts.Tracker),
-        ConsoleSwiotlb = parts.ConsoleHints.Swiotlb ?? parts.VirtioConsole?.Hints.Swiotlb,
-    });
+        SharedRegionMap map = parts.Tracker.Snapshot();
+        IReadOnlyList<LabelledRange> known = ReadKnown(isStill);
+        return _conversions.Use(conversions => MapAttribution.Label(map, new AttributionEvidence
+        {
+            Loaded = parts.LoadedRegions,
+            Known = known,
+            Conversions = conversions,
+            ConsoleSwiotlb = parts.ConsoleHints.Swiotlb ?? parts.VirtioConsole?.Hints.Swiotlb,
+        }));
+    }
+
+    private IReadOnlyList<LabelledRange> ReadKnown(bool isStill) =>
+    [
+        .. isStill ? ParavirtualAreas.Read(parts.Vcpus) : [],
+        .. parts.RegionSources.SelectMany(source => source(isStill)),
+    ];
 }

@@ -12,7 +12,7 @@ namespace KvmSevVmm.Vmm;
 
 /// <summary>A virtual machine that is ready to run, runs once, and is disposed.</summary>
 /// <remarks>Made by <see cref="VirtualMachineBuilder"/>. <see cref="RequestStop"/> may be called from any thread at any time.</remarks>
-public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
+public sealed class VirtualMachine : IMachineControl, IRunningMachine, IVcpuObserver, IDisposable
 {
     /// <summary>How long a vCPU may take to leave the guest after a kick; more is a bug of the monitor or the kernel.</summary>
     private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(30);
@@ -26,6 +26,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     private readonly StopSignal _stop;
     private readonly MachineRegions _regions;
     private readonly List<VcpuThread> _threads = [];
+    private readonly RunControl _run;
     private CrashReport? _crashReport;
     private Exception? _failure;
 
@@ -43,10 +44,15 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
             var dispatcher = new ExitDispatcher(index, parts.Ports, parts.Mmio, parts.MapGpaRange, parts.Msrs, _stop, privateApic);
             _threads.Add(_resources.Add(new VcpuThread(vcpu, dispatcher, this)));
         }
+
+        _run = new RunControl(parts, _threads, log);
     }
 
-    /// <summary>Which page is private and which is shared, as the guest said.</summary>
+    /// <inheritdoc/>
     public SharedRegionTracker SharedRegions => _parts.Tracker;
+
+    /// <inheritdoc/>
+    public bool IsPaused => _run.IsPaused;
 
     /// <inheritdoc/>
     public void RequestStop(StopReason reason, int guestCode = 0) => _stop.RequestStop(reason, guestCode);
@@ -56,9 +62,38 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
     /// <param name="rows">Lines.</param>
     public void ResizeVirtioConsole(ushort columns, ushort rows) => _parts.VirtioConsole?.Device.Resize(columns, rows);
 
-    /// <summary>Presses the machine's power button, from any thread: a guest with a driver for it shuts down, any other does not
-    /// notice.</summary>
+    /// <inheritdoc/>
     public void PressPowerButton() => _parts.PowerButton.Press();
+
+    /// <inheritdoc/>
+    public bool Pause() => _run.Pause();
+
+    /// <inheritdoc/>
+    public bool Resume() => _run.Resume();
+
+    /// <inheritdoc/>
+    public SharedRegionMap TakeMap() => _run.With(_regions.Snapshot);
+
+    /// <inheritdoc/>
+    public MachineStatus Observe() => new()
+    {
+        Mode = _parts.Mode,
+        IsPaused = IsPaused,
+        GuestMemoryBytes = _parts.Memory.Layout.MemoryBytes,
+        Vcpus =
+        [
+            .. _threads.Select(static (thread, index) => new VcpuStatus(index, thread.ThreadId, ExitWords.Sum([thread.Statistics]))),
+        ],
+        Hypercalls = _parts.MapGpaRange.Statistics.ToCounts(),
+        Pages = _parts.Tracker.Totals,
+        Generation = _parts.Tracker.Generation,
+        UnclaimedPortAccesses = (ulong)_parts.Ports.UnclaimedAccesses,
+        UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
+        Devices = _parts.Virtio.Describe(),
+        LatestViolations = _parts.Virtio.GetLatestViolations(),
+        IsMigrationReady = _parts.MigrationControl.IsReady,
+        WasMigrationReady = _parts.MigrationControl.WasReported,
+    };
 
     /// <summary>Runs the guest until something stops it, and tears its threads down.</summary>
     /// <returns>How it ended.</returns>
@@ -81,11 +116,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
             thread.Start();
         }
 
-        foreach (VcpuThread thread in _threads)
-        {
-            thread.Release();
-        }
-
+        _run.Begin();
         if (!_stop.Wait(_parts.Timeout ?? Timeout.InfiniteTimeSpan))
         {
             RequestStop(StopReason.Timeout);
@@ -96,7 +127,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         _parts.ConsoleInput?.Stop(FlushLimit);
         _parts.ConsoleOutput.Stop(FlushLimit);
         _parts.VirtioConsole?.Output.Stop(FlushLimit);
-        _regions.ReadKnown();
+        _regions.LogKnown();
         _parts.Events?.Lifecycle("stop", StopReasonWords.WordFor(GetReason()));
         WarnOfLostConsole();
         _parts.Events?.Flush();
@@ -123,7 +154,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
         UnclaimedPortAccesses = (ulong)_parts.Ports.UnclaimedAccesses,
         UnclaimedMmioAccesses = (ulong)_parts.Mmio.UnclaimedAccesses,
         UnknownMsrs = _parts.Msrs.UnknownMsrs,
-        Map = _regions.Snapshot(),
+        Map = _regions.Snapshot(isStill: true),
         Devices = _parts.Virtio.Describe(),
         MigrationReady = _parts.MigrationControl.IsReady,
         WasMigrationReady = _parts.MigrationControl.WasReported,
@@ -214,11 +245,7 @@ public sealed class VirtualMachine : IMachineControl, IVcpuObserver, IDisposable
 
     private void StopThreads()
     {
-        foreach (VcpuThread thread in _threads)
-        {
-            thread.RequestStop();
-        }
-
+        _run.End();
         foreach (VcpuThread thread in _threads)
         {
             if (!thread.Join(JoinLimit))

@@ -5,6 +5,7 @@ using KvmSevVmm.Sev.Commands;
 using KvmSevVmm.Vmm.Acpi;
 using KvmSevVmm.Vmm.Boot;
 using KvmSevVmm.Vmm.Console;
+using KvmSevVmm.Vmm.Control;
 using KvmSevVmm.Vmm.Devices;
 using KvmSevVmm.Vmm.Devices.Firmware;
 using KvmSevVmm.Vmm.Devices.Virtio;
@@ -49,6 +50,7 @@ public static class VirtualMachineBuilder
         CheckHypercalls(config, kvm);
         KvmCpuidEntry2[] supported = kvm.GetSupportedCpuid();
         GuestLaunch? sev = GuestLaunch.TryOpen(config.Sev, kvm, supported, owned, log);
+        sev?.Introduce(io.Launch);
         GuestLayout layout = CreateLayout(config, supported, sev, firmware);
 
         HostMemory.CheckHolds(layout.MemoryBytes);
@@ -78,8 +80,9 @@ public static class VirtualMachineBuilder
                 Mode = SevModeWords.WordFor(config.Sev.Mode),
                 CBit = layout.CBitPosition,
                 MemoryBytes = layout.MemoryBytes,
+                StartTimestamp = io.StartTimestamp,
             });
-        CheckMapFits(tracker);
+        CheckMapFits(tracker, config);
         var guestLog = new BoundedLog(log);
         VirtioConsoleParts? virtioConsole = config.HasConsole ? VirtioConsoleParts.Create(config, io, stop, guestLog, owned) : null;
         FirmwareDevices? firmwareDevices = firmware is null
@@ -145,6 +148,7 @@ public static class VirtualMachineBuilder
 
         var parts = new MachineParts
         {
+            Vm = vm,
             Vcpus = [.. vcpus],
             Memory = memory,
             Ports = ports,
@@ -224,16 +228,18 @@ public static class VirtualMachineBuilder
     }
 
     /// <summary>
-    /// A guest decides how large its map grows, up to a bound; the bound, twice (a snapshot holds a copy), must fit the managed heap.
+    /// A guest decides how large its map grows, up to a bound; the bound must fit the managed heap, once for the map and once for each
+    /// snapshot that may be held: the one that is written at the end, and those that clients of the control socket read.
     /// </summary>
-    private static void CheckMapFits(SharedRegionTracker tracker)
+    private static void CheckMapFits(SharedRegionTracker tracker, VmConfig config)
     {
         const long EverythingElse = 16 << 20;
+        int copies = 2 + (config.ApiSocketPath is null ? 0 : ControlServer.MaximumStreams);
         long heap = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if ((tracker.MaximumBytes * 2) + EverythingElse > heap)
+        if ((tracker.MaximumBytes * copies) + EverythingElse > heap)
         {
             throw new HostLacksException(
-                $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, twice while it is "
+                $"--memory: the map of so large a guest can take {tracker.MaximumBytes >> 20} MiB, {copies} times while it is "
                 + $"written; the heap has {heap >> 20} MiB",
                 "give the guest less with --memory, or raise the heap with DOTNET_GCHeapHardLimit=0x20000000");
         }

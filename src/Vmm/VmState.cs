@@ -9,6 +9,9 @@ public enum VmState
     /// <summary>Its guest runs.</summary>
     Running,
 
+    /// <summary>Its guest stands still because it was asked to.</summary>
+    Paused,
+
     /// <summary>Its guest has ended.</summary>
     Shutdown,
 }

@@ -59,19 +59,8 @@ internal sealed class MachineRunner : IMachineRunner
             using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
             using PosixSignalRegistration? resize = io.VirtioConsoleSize is null ? null : FollowTerminalSize(machine, outputs);
             using IDisposable? rawTerminal = outputs.EnterRawTerminal?.Invoke();
-            control.State = VmState.Running;
-            MachineOutcome outcome;
-            try
-            {
-                control.SetPowerButton(machine.PressPowerButton);
-                outcome = machine.Run();
-            }
-            finally
-            {
-                control.SetPowerButton(null);
-            }
-
-            control.State = VmState.Shutdown;
+            control.Attach(machine);
+            MachineOutcome outcome = Run(machine, control);
 
             // A file that the user asked for is not whole; a reader of stdout that has gone is that reader's business.
             Exception? fileFailure = (outputs.Serial.Kind == SerialKind.File ? outcome.ConsoleFailure : null)
@@ -90,6 +79,8 @@ internal sealed class MachineRunner : IMachineRunner
         }
         catch (LaunchStoppedException stopped)
         {
+            control.End(stopped.Reason);
+
             // Taken down already: the guest never ran, and that is no failure.
             return new VmResult
             {
@@ -109,6 +100,21 @@ internal sealed class MachineRunner : IMachineRunner
                     : default(ReadOnlyMemory<byte>?),
                 LaunchDigest = control.Launch?.Result.LaunchDigest,
             };
+        }
+    }
+
+    private static MachineOutcome Run(VirtualMachine machine, ControlledMachine control)
+    {
+        StopReason reason = StopReason.MonitorError;
+        try
+        {
+            MachineOutcome outcome = machine.Run();
+            reason = outcome.Reason;
+            return outcome;
+        }
+        finally
+        {
+            control.End(reason);
         }
     }
 

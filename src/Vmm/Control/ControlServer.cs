@@ -13,6 +13,15 @@ public sealed class ControlServer : IDisposable
     /// <summary>More clients at a time are turned away.</summary>
     internal const int MaximumClients = 1024;
 
+    /// <summary>Answers that are streamed at a time: each holds a snapshot of the map.</summary>
+    internal const int MaximumStreams = 2;
+
+    /// <summary>The shortest time between two events of a map that changes.</summary>
+    private static readonly TimeSpan MapEventPeriod = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long clients may take at the end to read what they have waiting.</summary>
+    private static readonly TimeSpan TellLimit = TimeSpan.FromMilliseconds(500);
+
     /// <summary>How long sessions may take to end.</summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
@@ -20,12 +29,14 @@ public sealed class ControlServer : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _end = new();
-    private readonly ConcurrentDictionary<Task, bool> _sessions = new();
+    private readonly ConcurrentDictionary<Task, ControlSession> _sessions = new();
+    private readonly SemaphoreSlim _streams = new(MaximumStreams);
     private readonly ControlListener _listener;
     private readonly ControlCommands _commands;
     private readonly ControlledMachine _machine;
     private readonly ILogger _log;
     private readonly Task _accepting;
+    private readonly Task _watchingMap;
 
     private ControlServer(ControlListener listener, ControlledMachine machine, ILogger log)
     {
@@ -34,6 +45,7 @@ public sealed class ControlServer : IDisposable
         _commands = new ControlCommands(machine);
         _log = log;
         _accepting = Task.Run(AcceptAsync);
+        _watchingMap = Task.Run(WatchMapAsync);
     }
 
     /// <summary>Listens at a path.</summary>
@@ -46,18 +58,26 @@ public sealed class ControlServer : IDisposable
     public static ControlServer Start(string path, ControlledMachine machine, ILogger log) =>
         new(ControlListener.Open(path), machine, log);
 
-    /// <summary>Ends every session and removes the socket.</summary>
+    /// <summary>Ends every session and removes the socket; each client is told of the machine's end first.</summary>
     public void Dispose()
     {
+        _machine.Events.Complete();
+        _ = Task.WaitAll([.. _sessions.Values.Select(static session => session.Told)], TellLimit);
         _end.Cancel();
         _listener.Dispose();
-        if (!Task.WaitAll([_accepting, .. _sessions.Keys], EndLimit))
+        if (!Task.WaitAll([_accepting, _watchingMap, .. _sessions.Keys], EndLimit))
         {
             _log.Warning("The control socket has sessions that do not end");
         }
 
         _end.Dispose();
+        _streams.Dispose();
     }
+
+    /// <summary>Whether an error only says that a client, or the server, has gone.</summary>
+    /// <param name="error">The error.</param>
+    internal static bool IsEnd(Exception error) =>
+        error is OperationCanceledException or SocketException or ObjectDisposedException or IOException;
 
     private async Task AcceptAsync()
     {
@@ -87,19 +107,39 @@ public sealed class ControlServer : IDisposable
 
     private void Begin(Socket client)
     {
-        Task session = Task.Run(() => ServeAsync(client));
-        _sessions.TryAdd(session, true);
-        _ = session.ContinueWith(
+        ControlSession session = new(client, _commands, _machine, _streams);
+        Task serving = Task.Run(() => ServeAsync(client, session));
+        _sessions.TryAdd(serving, session);
+        _ = serving.ContinueWith(
             ended => _sessions.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
-    private async Task ServeAsync(Socket client)
+    private async Task WatchMapAsync()
     {
-        using (client)
+        using PeriodicTimer timer = new(MapEventPeriod);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_end.Token).ConfigureAwait(false))
+            {
+                _machine.TellOfMap();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server ends.
+        }
+    }
+
+    private async Task ServeAsync(Socket client, ControlSession session)
+    {
+        using (session)
         {
             try
             {
-                await new ControlSession(client, _commands, _machine.Quit).RunAsync(_end.Token).ConfigureAwait(false);
+                using (client)
+                {
+                    await session.RunAsync(_end.Token).ConfigureAwait(false);
+                }
             }
             catch (Exception error) when (IsEnd(error))
             {
@@ -111,8 +151,9 @@ public sealed class ControlServer : IDisposable
             {
                 _log.Error(error, "Control socket: a session failed");
             }
+
+            // With its socket gone, it is told nothing more.
+            await session.Told.ConfigureAwait(false);
         }
     }
-
-    private static bool IsEnd(Exception error) => error is OperationCanceledException or SocketException or ObjectDisposedException;
 }

@@ -1,58 +1,85 @@
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Threading.Channels;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
 
 namespace KvmSevVmm.Vmm.Control;
 
-/// <summary>One client of the control socket: reads a command, answers it, reads the next. Its memory is bounded by its buffers.</summary>
-internal sealed class ControlSession
+/// <summary>
+/// One client of the control socket: reads a command, answers it, reads the next; between two answers it is told of events. Its memory is
+/// bounded by its buffers.
+/// </summary>
+internal sealed class ControlSession : IDisposable
 {
     /// <summary>The command that every session begins with.</summary>
     internal const string Negotiation = "qmp_capabilities";
 
     private const int ReadSize = 2 << 10;
 
+    /// <summary>How long a client may take to read an answer that is streamed, which holds what is written for it.</summary>
+    private static readonly TimeSpan StreamLimit = TimeSpan.FromSeconds(60);
+
     private readonly Socket _socket;
     private readonly ControlCommands _commands;
-    private readonly Action _quit;
+    private readonly ControlledMachine _machine;
+    private readonly SemaphoreSlim _streams;
+    private readonly SemaphoreSlim _sending = new(1);
     private readonly JsonValueSplitter _splitter = new();
-    private bool _isNegotiated;
+    private ChannelReader<ReadOnlyMemory<byte>>? _events;
 
     /// <summary>Begins a session.</summary>
     /// <param name="socket">The client; stays the caller's.</param>
     /// <param name="commands">What it may execute.</param>
-    /// <param name="quit">Ends the machine.</param>
-    internal ControlSession(Socket socket, ControlCommands commands, Action quit)
+    /// <param name="machine">What it is about.</param>
+    /// <param name="streams">Bounds the answers that are streamed at a time, over all sessions.</param>
+    internal ControlSession(Socket socket, ControlCommands commands, ControlledMachine machine, SemaphoreSlim streams)
     {
         _socket = socket;
         _commands = commands;
-        _quit = quit;
+        _machine = machine;
+        _streams = streams;
     }
+
+    /// <summary>Ends when the client was told the last event, or is told none at all.</summary>
+    internal Task Told { get; private set; } = Task.CompletedTask;
 
     /// <summary>Serves the client until it goes or the token ends it.</summary>
     /// <param name="token">Ends the session.</param>
     internal async Task RunAsync(CancellationToken token)
     {
-        await SendAsync(QmpMessages.Greeting(), token).ConfigureAwait(false);
-        byte[] buffer = new byte[ReadSize];
-        while (await _socket.ReceiveAsync(buffer.AsMemory(), token).ConfigureAwait(false) is > 0 and int length)
+        try
         {
-            ReadOnlyMemory<byte> input = buffer.AsMemory(0, length);
-            while (TryTake(ref input, out ReadOnlyMemory<byte> message, out ReadOnlyMemory<byte> refusal))
+            await SendAsync(QmpMessages.Greeting(), token).ConfigureAwait(false);
+            byte[] buffer = new byte[ReadSize];
+            while (await _socket.ReceiveAsync(buffer.AsMemory(), token).ConfigureAwait(false) is > 0 and int length)
             {
-                bool isQuit = false;
-                if (refusal.IsEmpty)
-                {
-                    (refusal, isQuit) = await ExecuteAsync(message).ConfigureAwait(false);
-                }
+                await TakeAsync(buffer.AsMemory(0, length), token).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            if (_events is not null)
+            {
+                _machine.Events.Unsubscribe(_events);
+            }
+        }
+    }
 
+    /// <inheritdoc/>
+    public void Dispose() => _sending.Dispose();
+
+    private async Task TakeAsync(ReadOnlyMemory<byte> input, CancellationToken token)
+    {
+        while (TryTake(ref input, out ReadOnlyMemory<byte> message, out ReadOnlyMemory<byte> refusal))
+        {
+            if (refusal.IsEmpty)
+            {
+                await AnswerAsync(message, token).ConfigureAwait(false);
+            }
+            else
+            {
                 await SendAsync(refusal, token).ConfigureAwait(false);
-                if (isQuit)
-                {
-                    // Only now, so that the client has its answer.
-                    _quit();
-                }
             }
         }
     }
@@ -77,34 +104,51 @@ internal sealed class ControlSession
         }
     }
 
-    private async Task<(ReadOnlyMemory<byte> Answer, bool IsQuit)> ExecuteAsync(ReadOnlyMemory<byte> message)
+    private async Task AnswerAsync(ReadOnlyMemory<byte> message, CancellationToken token)
     {
         JsonElement? id = null;
+        ReadOnlyMemory<byte> refusal;
         try
         {
             QmpRequest request = QmpRequest.Parse(message, out id);
-            if (Negotiate(request))
+            if (Negotiate(request, token))
             {
-                return (QmpMessages.Return(id, "{}"u8.ToArray()), false);
+                await SendAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
+                return;
             }
 
-            ReadOnlyMemory<byte> value = await _commands.ExecuteAsync(request).ConfigureAwait(false);
-            return (QmpMessages.Return(id, value), request.Command == ControlCommands.Quit);
+            QmpAnswer answer = await _commands.ExecuteAsync(request).ConfigureAwait(false);
+            if (answer.Prepare is { } prepare)
+            {
+                await StreamAsync(id, prepare, token).ConfigureAwait(false);
+                return;
+            }
+
+            await SendAsync(QmpMessages.Return(id, answer.Value), token).ConfigureAwait(false);
+            if (request.Command == RunCommands.Quit)
+            {
+                // Only now, so that the client has its answer.
+                _machine.Quit();
+            }
+
+            return;
         }
         catch (QmpException refused)
         {
-            return (QmpMessages.Error(id, refused.ErrorClass, refused.Message), false);
+            refusal = QmpMessages.Error(id, refused.ErrorClass, refused.Message);
         }
         catch (Exception refused) when (refused is SevCommandFailedException or InvalidInputException or SevFormatException)
         {
-            return (QmpMessages.Error(id, QmpErrorClass.GenericError, refused.Message), false);
+            refusal = QmpMessages.Error(id, QmpErrorClass.GenericError, refused.Message);
         }
+
+        await SendAsync(refusal, token).ConfigureAwait(false);
     }
 
-    private bool Negotiate(QmpRequest request)
+    private bool Negotiate(QmpRequest request, CancellationToken token)
     {
         bool isNegotiation = request.Command == Negotiation;
-        if (isNegotiation == _isNegotiated)
+        if (isNegotiation == _events is not null)
         {
             throw new QmpException(
                 isNegotiation
@@ -113,16 +157,78 @@ internal sealed class ControlSession
                 QmpErrorClass.CommandNotFound);
         }
 
-        _isNegotiated = true;
+        if (isNegotiation)
+        {
+            _events = _machine.Events.Subscribe();
+            Told = TellAsync(_events, token);
+        }
+
         return isNegotiation;
+    }
+
+    private async Task TellAsync(ChannelReader<ReadOnlyMemory<byte>> events, CancellationToken token)
+    {
+        try
+        {
+            await foreach (ReadOnlyMemory<byte> message in events.ReadAllAsync(token).ConfigureAwait(false))
+            {
+                await SendAsync(message, token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (ControlServer.IsEnd(error))
+        {
+            // The session's reader finds out as well, and ends it.
+        }
+    }
+
+    private async Task StreamAsync(JsonElement? id, Func<Action<Stream>> prepare, CancellationToken token)
+    {
+        await _streams.WaitAsync(token).ConfigureAwait(false);
+        try
+        {
+            Action<Stream> write = prepare();
+            await _sending.WaitAsync(token).ConfigureAwait(false);
+            try
+            {
+                // It waits for the client, so it does so on a thread of its own.
+                await Task.Factory.StartNew(
+                    () => Stream(id, write, token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+                    .ConfigureAwait(false);
+            }
+            finally
+            {
+                _sending.Release();
+            }
+        }
+        finally
+        {
+            _streams.Release();
+        }
+    }
+
+    private void Stream(JsonElement? id, Action<Stream> write, CancellationToken token)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limit.CancelAfter(StreamLimit);
+        using CancellationTokenRegistration cut = limit.Token.Register(_socket.Dispose);
+        using NetworkStream stream = new(_socket, ownsSocket: false);
+        QmpMessages.StreamReturn(id, write, stream);
     }
 
     private async Task SendAsync(ReadOnlyMemory<byte> message, CancellationToken token)
     {
-        while (!message.IsEmpty)
+        await _sending.WaitAsync(token).ConfigureAwait(false);
+        try
         {
-            int sent = await _socket.SendAsync(message, token).ConfigureAwait(false);
-            message = message[sent..];
+            while (!message.IsEmpty)
+            {
+                int sent = await _socket.SendAsync(message, token).ConfigureAwait(false);
+                message = message[sent..];
+            }
+        }
+        finally
+        {
+            _sending.Release();
         }
     }
 }

@@ -11,15 +11,24 @@ namespace KvmSevVmm.Vmm.Control;
 /// A machine as the control socket sees it: what state it is in, what its launch has come to, and what may be asked of it. It stands
 /// from before the machine is built until after it is gone, and is the owner that a launch waits for.
 /// </summary>
-/// <remarks>Safe for several threads. Requests on the launch are done by the launching thread, one after the other.</remarks>
+/// <remarks>
+/// Safe for several threads. While a launch waits, requests on it are done by the launching thread, one after the other; once the guest
+/// runs, by whoever asks, one at a time.
+/// </remarks>
 public sealed class ControlledMachine : ILaunchOwner, IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly BlockingCollection<OwnerRequest> _requests = [];
+
+    // Held while the machine or its firmware is used, so that neither is taken down meanwhile. Taken before the other, never after it.
+    private readonly Lock _machineGate = new();
+    private readonly BlockingCollection<IOwnerRequest> _requests = [];
     private readonly StopSignal _stop;
+    private GuestPlatform? _platform;
     private MeasuredLaunch? _launch;
-    private Action? _pressPowerButton;
+    private IRunningMachine? _machine;
     private bool _isWaiting;
+    private bool _isPauseWanted;
+    private bool _isResetByHost;
 
     /// <summary>Describes a machine that is about to be built.</summary>
     /// <param name="stop">What ends it; stays the caller's.</param>
@@ -54,7 +63,7 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
             }
         }
 
-        set
+        private set
         {
             lock (_lock)
             {
@@ -107,6 +116,18 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         }
     }
 
+    /// <summary>What clients are told without having asked.</summary>
+    internal ControlEvents Events { get; } = new();
+
+    /// <inheritdoc/>
+    public void Meet(GuestPlatform platform)
+    {
+        lock (_lock)
+        {
+            _platform = platform;
+        }
+    }
+
     /// <inheritdoc/>
     /// <exception cref="LaunchStoppedException">The machine was asked to end while it waited.</exception>
     public void Approve(MeasuredLaunch launch)
@@ -136,61 +157,199 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     /// <inheritdoc/>
     public void Learn(SnpLaunchResult launch, SevFirmwareVersion firmware) => SnpLaunch = (launch, firmware);
 
+    /// <summary>Takes the machine when it is built and about to run.</summary>
+    /// <param name="machine">The machine; <see cref="End"/> comes before it is disposed.</param>
+    public void Attach(IRunningMachine machine)
+    {
+        lock (_machineGate)
+        {
+            _machine = machine;
+            bool startsPaused;
+            lock (_lock)
+            {
+                startsPaused = _isPauseWanted;
+            }
+
+            if (startsPaused)
+            {
+                _ = machine.Pause();
+            }
+
+            State = startsPaused ? VmState.Paused : VmState.Running;
+            if (!startsPaused)
+            {
+                Events.Resumed();
+            }
+        }
+    }
+
+    /// <summary>Says that the machine has ended; from now on nothing asks it for anything. Said again, it changes nothing.</summary>
+    /// <param name="reason">Why.</param>
+    public void End(StopReason reason)
+    {
+        lock (_machineGate)
+        {
+            if (State == VmState.Shutdown)
+            {
+                return;
+            }
+
+            _machine = null;
+            _platform = null;
+            State = VmState.Shutdown;
+            Events.Ended(reason, _isResetByHost);
+        }
+    }
+
     /// <summary>Puts a secret into the guest, which waits for it.</summary>
     /// <param name="packet">The owner's packet.</param>
     /// <param name="target">First guest address, or null for the place that the guest has for it.</param>
     /// <returns>Where it is.</returns>
     /// <exception cref="QmpException">The launch does not wait.</exception>
     public Task<GpaRange> InjectSecretAsync(TransportPacket packet, Gpa? target) =>
-        Request(new OwnerRequest(launch => launch.Inject(packet, target)));
+        Request(new OwnerRequest<GpaRange>(launch => launch.Inject(packet, target)));
 
-    /// <summary>Lets the guest run. A guest that runs already, or is about to, stays as it is.</summary>
+    /// <summary>Lets the guest run: one whose launch waits, or that stands still. One that runs, or is about to, stays as it is.</summary>
     /// <exception cref="QmpException">The launch is to wait, and is not measured yet.</exception>
     public Task ContinueAsync()
     {
+        lock (_machineGate)
+        {
+            if (_machine is { } machine)
+            {
+                if (machine.Resume())
+                {
+                    State = VmState.Running;
+                    Events.Resumed();
+                }
+
+                return Task.CompletedTask;
+            }
+        }
+
         lock (_lock)
         {
+            _isPauseWanted = false;
             if (!_isWaiting && (_launch is not null || !WaitsForOwner))
             {
                 return Task.CompletedTask;
             }
         }
 
-        return Request(new OwnerRequest(null));
+        return Request(new OwnerRequest<bool>(static _ => true, endsWait: true));
     }
 
-    /// <summary>Says what presses the machine's power button, once there is a machine; null when it is about to be taken down.</summary>
-    /// <param name="press">Called under a lock, from any thread; short.</param>
-    public void SetPowerButton(Action? press)
+    /// <summary>Has the guest stand still. One whose launch waits does already; one that is about to run begins so.</summary>
+    /// <exception cref="QmpException">A thread of the machine did not stop.</exception>
+    public void Pause()
     {
-        lock (_lock)
+        lock (_machineGate)
         {
-            _pressPowerButton = press;
+            if (_machine is not { } machine)
+            {
+                lock (_lock)
+                {
+                    _isPauseWanted = !_isWaiting;
+                }
+
+                return;
+            }
+
+            try
+            {
+                if (machine.Pause())
+                {
+                    State = VmState.Paused;
+                    Events.Stopped();
+                }
+            }
+            catch (TimeoutException late)
+            {
+                throw new QmpException($"The guest goes on: {late.Message}");
+            }
         }
     }
 
-    /// <summary>Presses the machine's power button.</summary>
+    /// <summary>Resets the machine, which is its end: whoever started it starts it again.</summary>
     /// <exception cref="QmpException">The guest does not run.</exception>
-    public void PressPowerButton()
+    public void Reset() => Use(_ =>
     {
-        lock (_lock)
-        {
-            if (_pressPowerButton is not { } press)
-            {
-                throw new QmpException("The guest does not run, so it has no power button");
-            }
+        _isResetByHost = true;
+        _stop.RequestStop(StopReason.Reset);
+        return true;
+    });
 
-            press();
+    /// <summary>Uses the machine, which is not taken down meanwhile.</summary>
+    /// <typeparam name="T">What comes of it.</typeparam>
+    /// <param name="use">Short, and for one client at a time.</param>
+    /// <exception cref="QmpException">The guest does not run.</exception>
+    internal T Use<T>(Func<IRunningMachine, T> use)
+    {
+        lock (_machineGate)
+        {
+            return use(_machine ?? throw new QmpException("The guest does not run"));
+        }
+    }
+
+    /// <summary>Asks the platform of a SEV guest for what its owner must know of it.</summary>
+    /// <exception cref="QmpException">The guest is none of SEV's, or its launch is busy or over.</exception>
+    internal Task<SevCapabilities> ReadCapabilitiesAsync() => AskFirmware((platform, _) => platform.ReadCapabilities());
+
+    /// <summary>Has the firmware sign the guest's launch digest.</summary>
+    /// <param name="nonce">16 bytes that the report repeats.</param>
+    /// <exception cref="QmpException">The guest is none of SEV or SEV-ES, or its launch is busy or over.</exception>
+    internal Task<byte[]> ReadAttestationReportAsync(byte[] nonce) => IsSnp
+        ? throw new QmpException("SEV: the firmware gives a SEV-SNP guest's report to the guest alone")
+        : AskFirmware((_, launch) => launch!.GetAttestationReport(nonce));
+
+    /// <summary>Tells clients of the map, if it has changed since they were last told.</summary>
+    internal void TellOfMap()
+    {
+        lock (_machineGate)
+        {
+            if (_machine is { } machine)
+            {
+                Events.MapMayHaveChanged(machine.SharedRegions);
+            }
         }
     }
 
     /// <summary>Ends the machine.</summary>
-    public void Quit() => _stop.RequestStop(StopReason.Quit);
+    internal void Quit() => _stop.RequestStop(StopReason.Quit);
 
     /// <inheritdoc/>
     public void Dispose() => _requests.Dispose();
 
-    private Task<GpaRange> Request(OwnerRequest request)
+    private Task<T> AskFirmware<T>(Func<GuestPlatform, MeasuredLaunch?, T> ask)
+    {
+        if (Mode == SevMode.None)
+        {
+            throw new QmpException("SEV is not enabled");
+        }
+
+        lock (_machineGate)
+        {
+            GuestPlatform? platform;
+            MeasuredLaunch? launch;
+            lock (_lock)
+            {
+                platform = _platform;
+                launch = _launch;
+                if (platform is not null && _isWaiting)
+                {
+                    var request = new OwnerRequest<T>(waiting => ask(platform, waiting));
+                    _requests.Add(request);
+                    return request.Done;
+                }
+            }
+
+            return _machine is not null && platform is not null
+                ? Task.FromResult(ask(platform, launch))
+                : throw new QmpException("SEV: the firmware is busy with the launch, or the guest has ended");
+        }
+    }
+
+    private Task<T> Request<T>(OwnerRequest<T> request)
     {
         lock (_lock)
         {
@@ -218,7 +377,7 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         bool mayRun = false;
         while (!mayRun)
         {
-            OwnerRequest? request;
+            IOwnerRequest? request;
             try
             {
                 if (!_requests.TryTake(out request, Remaining(start), _stop.Token))
@@ -245,7 +404,7 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         lock (_lock)
         {
             _isWaiting = false;
-            while (_requests.TryTake(out OwnerRequest? late))
+            while (_requests.TryTake(out IOwnerRequest? late))
             {
                 late.Refuse(new QmpException("SEV: not in the correct state (LSECRET): the launch waits no more"));
             }

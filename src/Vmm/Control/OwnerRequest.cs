@@ -1,43 +1,35 @@
-using KvmSevVmm.Vmm.Memory;
 using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Control;
 
 /// <summary>Something that a client wants of a launch that waits; done on the launching thread, awaited by the client's session.</summary>
-/// <param name="Inject">Puts a secret into the guest; null lets the guest run.</param>
-internal sealed record OwnerRequest(Func<MeasuredLaunch, GpaRange>? Inject)
+/// <typeparam name="T">What comes of it.</typeparam>
+/// <param name="work">Does it. What it throws is the client's to hear; the launch goes on.</param>
+/// <param name="endsWait">Whether the guest may run afterwards.</param>
+internal sealed class OwnerRequest<T>(Func<MeasuredLaunch, T> work, bool endsWait = false) : IOwnerRequest
 {
-    private readonly TaskCompletionSource<GpaRange> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Ends when the request was done or refused.</summary>
-    internal Task<GpaRange> Done => _done.Task;
+    internal Task<T> Done => _done.Task;
 
-    /// <summary>Does what was asked for; what is refused is the client's to hear.</summary>
-    /// <param name="launch">The launch.</param>
-    /// <returns>True when the guest may run.</returns>
-    internal bool Perform(MeasuredLaunch launch)
+    /// <inheritdoc/>
+    public bool Perform(MeasuredLaunch launch)
     {
-        if (Inject is null)
-        {
-            _done.SetResult(default);
-            return true;
-        }
-
         try
         {
-            _done.SetResult(Inject(launch));
+            _done.SetResult(work(launch));
+            return endsWait;
         }
 #pragma warning disable CA1031 // Carried to the session that asked; the launch goes on.
         catch (Exception refused)
 #pragma warning restore CA1031
         {
             _done.SetException(refused);
+            return false;
         }
-
-        return false;
     }
 
-    /// <summary>Refuses what came too late.</summary>
-    /// <param name="reason">Why.</param>
-    internal void Refuse(Exception reason) => _done.TrySetException(reason);
+    /// <inheritdoc/>
+    public void Refuse(Exception reason) => _done.TrySetException(reason);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace KvmSevVmm.Vmm.Control;
@@ -32,6 +33,22 @@ internal sealed class QmpArguments
         return value.TryGetBytesFromBase64(out byte[]? bytes)
             ? bytes
             : throw new QmpException($"Parameter '{name}' expects base64");
+    }
+
+    /// <summary>A member that is an address: a number, or a text such as <c>0x1f000</c>, as this monitor writes addresses.</summary>
+    /// <param name="name">Its name.</param>
+    internal ulong RequireAddress(string name)
+    {
+        JsonElement value = Find(name) ?? throw new QmpException($"Parameter '{name}' is missing");
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number))
+        {
+            return number;
+        }
+
+        return value.ValueKind == JsonValueKind.String && value.GetString() is ['0', 'x', .. string digits]
+            && ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong address)
+            ? address
+            : throw new QmpException($"Parameter '{name}' expects an address: a number, or a text such as \"0x1f000\"");
     }
 
     /// <summary>A member that is an unsigned number; null where it is not there.</summary>

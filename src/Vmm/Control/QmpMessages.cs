@@ -30,6 +30,23 @@ internal static class QmpMessages
         WriteId(json, id);
     });
 
+    /// <summary>A command's answer that is written piece by piece.</summary>
+    /// <param name="id">The request's id, or null.</param>
+    /// <param name="writeValue">Writes the answer as JSON, on one line.</param>
+    /// <param name="output">Where to.</param>
+    internal static void StreamReturn(JsonElement? id, Action<Stream> writeValue, Stream output)
+    {
+        output.Write("{\"return\":"u8);
+        writeValue(output);
+        if (id is JsonElement known)
+        {
+            output.Write(",\"id\":"u8);
+            output.Write(JsonMarshal.GetRawUtf8Value(known));
+        }
+
+        output.Write("}\r\n"u8);
+    }
+
     /// <summary>A refusal.</summary>
     /// <param name="id">The request's id, or null.</param>
     /// <param name="errorClass">Its class.</param>
@@ -41,6 +58,25 @@ internal static class QmpMessages
         json.WriteString("desc"u8, description);
         json.WriteEndObject();
         WriteId(json, id);
+    });
+
+    /// <summary>Something that happened.</summary>
+    /// <param name="name">The event's name.</param>
+    /// <param name="time">When.</param>
+    /// <param name="writeData">Writes the members of its data, or null for an event without.</param>
+    internal static ReadOnlyMemory<byte> Event(string name, DateTimeOffset time, Action<Utf8JsonWriter>? writeData) => Write(json =>
+    {
+        json.WriteStartObject("timestamp"u8);
+        json.WriteNumber("seconds"u8, time.ToUnixTimeSeconds());
+        json.WriteNumber("microseconds"u8, time.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond);
+        json.WriteEndObject();
+        json.WriteString("event"u8, name);
+        if (writeData is not null)
+        {
+            json.WriteStartObject("data"u8);
+            writeData(json);
+            json.WriteEndObject();
+        }
     });
 
     /// <summary>The members of <c>query-version</c>: QMP wants QEMU's member names, the numbers are this monitor's.</summary>

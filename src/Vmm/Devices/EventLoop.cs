@@ -7,14 +7,16 @@ namespace KvmSevVmm.Vmm.Devices;
 public sealed class EventLoop : IDisposable
 {
     private const int EventsPerTurn = 32;
-    private const ulong StopData = ulong.MaxValue;
+    private const ulong RequestData = ulong.MaxValue;
     private static readonly TimeSpan DisposeTimeout = TimeSpan.FromSeconds(30);
 
     private readonly Lock _lock = new();
     private readonly Epoll _epoll;
-    private readonly EventFd _stop;
+    private readonly EventFd _request;
     private readonly Thread _thread;
     private readonly Stack<int> _free = new();
+    private readonly ManualResetEventSlim _mayRun = new(initialState: true);
+    private readonly ManualResetEventSlim _isParked = new();
     private IReadyHandler?[] _handlers = new IReadyHandler?[16];
     private int _count;
     private bool _isStarted;
@@ -26,8 +28,8 @@ public sealed class EventLoop : IDisposable
     {
         Name = name;
         _epoll = Epoll.Create();
-        _stop = EventFd.Create();
-        _epoll.Add(_stop, EpollEvents.Readable, StopData);
+        _request = EventFd.Create();
+        _epoll.Add(_request, EpollEvents.Readable, RequestData);
         _thread = new Thread(Run) { Name = name, IsBackground = true };
     }
 
@@ -94,13 +96,33 @@ public sealed class EventLoop : IDisposable
         _thread.Start();
     }
 
+    /// <summary>Has the thread stand still after the handler that runs now, until <see cref="Resume"/>.</summary>
+    /// <param name="timeout">How long to wait for it.</param>
+    /// <returns>Whether it stands still, or does not run at all.</returns>
+    public bool Pause(TimeSpan timeout)
+    {
+        if (!_isStarted)
+        {
+            return true;
+        }
+
+        _isParked.Reset();
+        _mayRun.Reset();
+        _request.Signal();
+        return _isParked.Wait(timeout);
+    }
+
+    /// <summary>Lets a thread that stands still go on.</summary>
+    public void Resume() => _mayRun.Set();
+
     /// <summary>Ends the thread after the handler that runs now.</summary>
     /// <param name="timeout">How long to wait for it.</param>
     /// <returns>Whether it has ended.</returns>
     public bool Stop(TimeSpan timeout)
     {
         Volatile.Write(ref _isStopping, true);
-        _stop.Signal();
+        _request.Signal();
+        _mayRun.Set();
         return !_isStarted || _thread.Join(timeout);
     }
 
@@ -119,7 +141,9 @@ public sealed class EventLoop : IDisposable
     {
         End();
         _epoll.Dispose();
-        _stop.Dispose();
+        _request.Dispose();
+        _mayRun.Dispose();
+        _isParked.Dispose();
     }
 
     private void Run()
@@ -134,9 +158,19 @@ public sealed class EventLoop : IDisposable
                 for (int i = 0; i < count && !Volatile.Read(ref _isStopping); i++)
                 {
                     ulong token = events[i].Data;
-                    if (token != StopData)
+                    if (token != RequestData)
                     {
                         Volatile.Read(ref Volatile.Read(ref _handlers)[(int)token])?.OnReady(events[i].Events);
+                    }
+                    else
+                    {
+                        _ = _request.TryRead(out _);
+                    }
+
+                    if (!_mayRun.IsSet)
+                    {
+                        _isParked.Set();
+                        _mayRun.Wait();
                     }
                 }
             }
@@ -146,6 +180,11 @@ public sealed class EventLoop : IDisposable
 #pragma warning restore CA1031
         {
             Failed?.Invoke(failure);
+        }
+        finally
+        {
+            // Nobody shall wait for a thread to stand still that runs no more.
+            _isParked.Set();
         }
     }
 }

@@ -85,6 +85,11 @@ internal sealed class GuestLaunch
         return new GuestLaunch(config.Mode, input, snpInput, backend, platform, owned, log);
     }
 
+    /// <summary>Tells the owner of the platform.</summary>
+    /// <param name="watcher">Who is told.</param>
+    internal void Introduce(LaunchWatcher watcher) =>
+        watcher.Owner?.Meet(new GuestPlatform(_backend.Platform, _backend.CBitPosition, _backend.Leaf.ReducedPhysicalBits));
+
     /// <summary>Makes the VM a SEV guest, before it has a vCPU.</summary>
     /// <param name="vm">The VM, of type <see cref="VmType"/>.</param>
     internal void Initialize(KvmVm vm)

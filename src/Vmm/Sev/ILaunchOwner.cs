@@ -5,6 +5,10 @@ namespace KvmSevVmm.Vmm.Sev;
 /// <summary>The owner of a guest, who is shown the measurement before the guest runs and may then send secrets.</summary>
 public interface ILaunchOwner
 {
+    /// <summary>Learns of the platform before anything is launched on it.</summary>
+    /// <param name="platform">The platform; it is gone when the machine is.</param>
+    void Meet(GuestPlatform platform);
+
     /// <summary>
     /// Decides about a measured launch, on the thread that launches; may take as long as a person takes. Returns to let the guest run,
     /// throws to end the launch.

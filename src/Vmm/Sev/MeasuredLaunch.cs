@@ -5,7 +5,10 @@ using KvmSevVmm.Vmm.Memory;
 
 namespace KvmSevVmm.Vmm.Sev;
 
-/// <summary>A launch between LAUNCH_MEASURE and LAUNCH_FINISH: it is measured, and takes secrets. For the launching thread only.</summary>
+/// <summary>
+/// A launch that is measured: it takes secrets until LAUNCH_FINISH, and gives attestation reports until the guest ends. For one thread
+/// at a time.
+/// </summary>
 public sealed class MeasuredLaunch
 {
     private readonly ISevCommands _commands;
@@ -47,6 +50,11 @@ public sealed class MeasuredLaunch
         _secrets.Add(range);
         return range;
     }
+
+    /// <summary>GET_ATTESTATION_REPORT: the firmware signs the launch digest.</summary>
+    /// <param name="nonce">16 bytes that the report repeats.</param>
+    /// <exception cref="SevCommandFailedException">The firmware refused.</exception>
+    public byte[] GetAttestationReport(ReadOnlySpan<byte> nonce) => _commands.GetAttestationReport(nonce);
 
     private GpaRange Place(TransportPacket packet, Gpa? target)
     {

@@ -59,6 +59,27 @@ public sealed class SharedRegionMap
     /// <summary>The state of the page at <paramref name="gpa"/>, or null outside RAM.</summary>
     public PageState? StateAt(Gpa gpa) => _ram.Contains(gpa) ? _states.Get(gpa.Value >> GuestPage.Shift) : null;
 
+    /// <summary>What the page at <paramref name="gpa"/> is used for, or null where nothing is known.</summary>
+    public RangeLabel? LabelAt(Gpa gpa)
+    {
+        int low = 0;
+        int high = _labels.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_labels[middle].Range.End <= gpa)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low < _labels.Length && _labels[low].Range.Contains(gpa) ? _labels[low].Label : null;
+    }
+
     /// <summary>The same map with labels; they replace those that it had.</summary>
     /// <param name="labels">Whole pages, each range inside one range of RAM, sorted, without overlap.</param>
     /// <exception cref="ArgumentException">A range breaks one of these rules.</exception>

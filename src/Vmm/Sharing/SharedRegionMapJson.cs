@@ -23,6 +23,18 @@ public static class SharedRegionMapJson
     /// <exception cref="IOException">The output failed.</exception>
     public static void Write(SharedRegionMap map, Stream output)
     {
+        Write(map, output, "\n"u8);
+        output.Write("\n"u8);
+    }
+
+    /// <summary>Writes the same document without a line end in it or behind it, for a protocol whose messages are lines.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="output">Where to; stays open.</param>
+    /// <exception cref="IOException">The output failed.</exception>
+    internal static void WriteLine(SharedRegionMap map, Stream output) => Write(map, output, []);
+
+    private static void Write(SharedRegionMap map, Stream output, ReadOnlySpan<byte> separator)
+    {
         using Utf8JsonWriter writer = new(output);
         ArrayBufferWriter<byte> line = new();
         using Utf8JsonWriter lineWriter = new(line);
@@ -34,7 +46,7 @@ public static class SharedRegionMapJson
         {
             // A line feed before each value is white space to JSON; a text tool sees one range a line.
             line.ResetWrittenCount();
-            line.Write("\n"u8);
+            line.Write(separator);
             lineWriter.Reset();
             WriteRun(lineWriter, run);
             lineWriter.Flush();
@@ -48,11 +60,10 @@ public static class SharedRegionMapJson
         writer.WriteEndArray();
         writer.WriteEndObject();
         writer.Flush();
-        output.Write("\n"u8);
     }
 
     /// <summary>
-    /// Reads a map. Strict: everything that <see cref="Write"/> would not write, but for white space and the order of names, is refused.
+    /// Reads a map. Strict: everything that <see cref="Write(SharedRegionMap, Stream)"/> would not write, but for white space and the order of names, is refused.
     /// </summary>
     /// <param name="input">The document; at most 8 bytes are held for each of its runs.</param>
     /// <param name="source">What to call it in an error: the file as the user wrote it.</param>

@@ -19,9 +19,12 @@ internal sealed class VcpuThread : IDisposable
     private readonly ManualResetEventSlim _isAttached = new();
     private readonly ManualResetEventSlim _mayRun = new();
     private readonly ManualResetEventSlim _mustStop = new();
+    private readonly ManualResetEventSlim _isParked = new();
+    private readonly Lock _requests = new();
     private VcpuKick? _kick;
     private bool _isStarted;
     private volatile bool _isStopRequested;
+    private volatile bool _isPauseRequested;
 
     /// <summary>Makes the thread; it does not run yet.</summary>
     /// <param name="vcpu">The vCPU, ready to run.</param>
@@ -46,16 +49,54 @@ internal sealed class VcpuThread : IDisposable
         _isAttached.Wait();
     }
 
-    /// <summary>Lets the guest run.</summary>
-    public void Release() => _mayRun.Set();
+    /// <summary>The thread's name.</summary>
+    public string Name => _thread.Name!;
+
+    /// <summary>The kernel's number of the thread; 0 before <see cref="Start"/>.</summary>
+    public int ThreadId => _kick?.ThreadId ?? 0;
+
+    /// <summary>Lets the guest run, for the first time or again.</summary>
+    public void Release()
+    {
+        lock (_requests)
+        {
+            _isPauseRequested = false;
+            _isParked.Reset();
+            _mayRun.Set();
+        }
+    }
+
+    /// <summary>Asks the vCPU to stand still until <see cref="Release"/>; from any thread, once the thread is started.</summary>
+    public void RequestPause()
+    {
+        lock (_requests)
+        {
+            if (_isStopRequested || _isPauseRequested)
+            {
+                return;
+            }
+
+            _mayRun.Reset();
+            _isPauseRequested = true;
+            _kick?.Kick();
+        }
+    }
+
+    /// <summary>Waits until the vCPU stands still, as it was asked to, or has ended.</summary>
+    /// <param name="timeout">The longest wait.</param>
+    /// <returns>False when the time ran out.</returns>
+    public bool WaitParked(TimeSpan timeout) => _isParked.Wait(timeout);
 
     /// <summary>Asks the loop to end; from any thread, also before <see cref="Release"/> and after the end.</summary>
     public void RequestStop()
     {
-        _isStopRequested = true;
-        _mustStop.Set();
-        _kick?.Kick();
-        _mayRun.Set();
+        lock (_requests)
+        {
+            _isStopRequested = true;
+            _mustStop.Set();
+            _kick?.Kick();
+            _mayRun.Set();
+        }
     }
 
     /// <summary>Waits until the thread has ended; one that was never started has.</summary>
@@ -70,6 +111,7 @@ internal sealed class VcpuThread : IDisposable
         _isAttached.Dispose();
         _mayRun.Dispose();
         _mustStop.Dispose();
+        _isParked.Dispose();
     }
 
     private void Main()
@@ -90,6 +132,11 @@ internal sealed class VcpuThread : IDisposable
             _observer.OnVcpuFailed((int)_vcpu.Id, failure);
             _isAttached.Set();
         }
+        finally
+        {
+            // Nobody shall wait for a vCPU to stand still that runs no more.
+            _isParked.Set();
+        }
     }
 
     private void RunGuest(VcpuKick kick)
@@ -107,6 +154,12 @@ internal sealed class VcpuThread : IDisposable
                 if (_isStopRequested)
                 {
                     break;
+                }
+
+                if (_isPauseRequested)
+                {
+                    Park();
+                    continue;
                 }
 
                 // A vCPU that waits for its start-up IPI sleeps in the kernel, and KVM_RUN answers EAGAIN when something wakes it. Should
@@ -140,6 +193,13 @@ internal sealed class VcpuThread : IDisposable
         }
 
         Statistics.AllocatedBytes = AllocatedSince(allocatedAtStart, exits);
+    }
+
+    /// <summary>Stands still until somebody lets the guest run or end. No access is half answered here, so registers can be read.</summary>
+    private void Park()
+    {
+        _isParked.Set();
+        _mayRun.Wait();
     }
 
     private static long AllocatedSince(long start, long exits) => exits == 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - start;

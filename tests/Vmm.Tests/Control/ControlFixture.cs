@@ -27,6 +27,7 @@ internal sealed class ControlFixture : IDisposable
     private readonly SevLaunch _launch;
     private readonly ControlServer _server;
     private readonly Thread _thread;
+    private bool _isServerEnded;
 
     internal ControlFixture(TimeSpan? patience = null, bool startsLaunch = true)
     {
@@ -90,6 +91,19 @@ internal sealed class ControlFixture : IDisposable
         SpinWait.SpinUntil(() => Machine.IsWaiting, Deadline);
     }
 
+    /// <summary>The platform that the launch is on, as the machine's owner is told of it.</summary>
+    internal GuestPlatform Platform => new(_psp, cBitPosition: 39, reducedPhysicalBits: 1);
+
+    /// <summary>Ends the server as a monitor does when its machine has ended.</summary>
+    internal void EndServer()
+    {
+        if (!_isServerEnded)
+        {
+            _isServerEnded = true;
+            _server.Dispose();
+        }
+    }
+
     /// <summary>True when the launch has stopped waiting.</summary>
     internal bool Join() => _thread.Join(Deadline);
 
@@ -106,7 +120,7 @@ internal sealed class ControlFixture : IDisposable
             _thread.Join(Deadline);
         }
 
-        _server.Dispose();
+        EndServer();
         Machine.Dispose();
         _launch.Dispose();
         _guest.Dispose();
@@ -143,6 +157,19 @@ internal sealed class ControlFixture : IDisposable
         internal void Send(byte[] bytes) => _socket.Send(bytes);
 
         internal JsonElement Receive() => JsonDocument.Parse(_reader.ReadLine() ?? "\"closed\"").RootElement.Clone();
+
+        /// <summary>The next message that is no event.</summary>
+        internal JsonElement ReceiveAnswer()
+        {
+            JsonElement message;
+            do
+            {
+                message = Receive();
+            }
+            while (message.ValueKind == JsonValueKind.Object && message.TryGetProperty("event", out _));
+
+            return message;
+        }
 
         internal JsonElement Ask(string text)
         {

@@ -18,13 +18,15 @@ internal static class QueueLabels
 
     /// <summary>Makes the labels of all queues in use: sorted, whole pages, none over another; a ring goes before a buffer.</summary>
     /// <param name="transports">The devices.</param>
-    internal static IReadOnlyList<LabelledRange> Collect(IEnumerable<VirtioMmioTransport> transports)
+    /// <param name="mostBuffers">Buffers of each queue that are looked for, at most.</param>
+    internal static IReadOnlyList<LabelledRange> Collect(
+        IEnumerable<VirtioMmioTransport> transports, int mostBuffers = MostBuffersOfAQueue)
     {
         List<(ulong First, ulong End, string Text)> rings = [];
         List<(ulong First, ulong End, string Text)> buffers = [];
         foreach (VirtioMmioTransport transport in transports)
         {
-            foreach ((int queue, VirtqueueLayout layout, IReadOnlyList<GpaRange> offered) in transport.GetReadyQueues(MostBuffersOfAQueue))
+            foreach ((int queue, VirtqueueLayout layout, IReadOnlyList<GpaRange> offered) in transport.GetReadyQueues(mostBuffers))
             {
                 string name = string.Create(CultureInfo.InvariantCulture, $"{queue} of {transport.Device.Name}");
                 Add(rings, layout.Descriptors, layout.DescriptorsLength, RegionNames.VirtqueuePrefix + name);

@@ -104,6 +104,20 @@ public sealed class VirtioDeviceSet : IDisposable
         }
     }
 
+    /// <summary>Has the devices' threads stand still: from then on no device touches the guest's memory.</summary>
+    /// <param name="timeout">How long to wait for each.</param>
+    /// <returns>The name of a thread that did not stop in time, or null.</returns>
+    public string? Pause(TimeSpan timeout) => _loops.FirstOrDefault(loop => !loop.Pause(timeout))?.Name;
+
+    /// <summary>Lets the devices' threads go on.</summary>
+    public void Resume()
+    {
+        foreach (EventLoop loop in _loops)
+        {
+            loop.Resume();
+        }
+    }
+
     /// <summary>What each device has done so far.</summary>
     public IReadOnlyList<VirtioDeviceReport> Describe() => [.. _transports.Select(static transport => new VirtioDeviceReport
     {
@@ -121,8 +135,14 @@ public sealed class VirtioDeviceSet : IDisposable
         Resets = transport.Device.Statistics.Resets,
     })];
 
+    /// <summary>What the guard refused last of each device that had something refused.</summary>
+    internal IReadOnlyList<GuardViolation> GetLatestViolations() =>
+        [.. _transports.Select(static transport => transport.LatestViolation).OfType<GuardViolation>()];
+
     /// <summary>Labels for the map: the pages of the queues that are in use.</summary>
-    public IReadOnlyList<LabelledRange> GetQueueLabels() => QueueLabels.Collect(_transports);
+    /// <param name="isStill">Whether the guest stands still: then the buffers that it has offered are named too.</param>
+    public IReadOnlyList<LabelledRange> GetQueueLabels(bool isStill) =>
+        QueueLabels.Collect(_transports, isStill ? QueueLabels.MostBuffersOfAQueue : 0);
 
     /// <summary>Ends the threads, then closes what they used. The vCPU threads have ended before.</summary>
     public void Dispose()

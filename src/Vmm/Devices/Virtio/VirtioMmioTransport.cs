@@ -85,6 +85,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
     /// <summary>Whether queues may be used: the driver is ready and nothing has gone wrong. Read it under the gate.</summary>
     internal bool IsRunning => (Status & (VirtioStatus.DriverOk | VirtioStatus.NeedsReset | VirtioStatus.Failed)) == VirtioStatus.DriverOk;
 
+    /// <summary>What the guard refused last, or null. Written under the gate, read from any thread.</summary>
+    internal GuardViolation? LatestViolation { get; private set; }
+
     /// <summary>What a notification of each queue signals, for ioeventfds.</summary>
     internal EventFd GetKick(int queue) => _kicks[queue].Fd;
 
@@ -245,6 +248,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
         if (fault.IsGuardViolation)
         {
             _device.Statistics.GuardViolations++;
+            LatestViolation = new GuardViolation(
+                _device.Name, queue.Index, VirtqueueErrorWords.NameOf(fault.Part), fault.Gpa, _guard.Explain(fault));
         }
         else
         {

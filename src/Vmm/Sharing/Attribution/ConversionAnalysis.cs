@@ -42,32 +42,8 @@ public sealed class ConversionAnalysis
     /// </summary>
     /// <param name="tracker">Whose journal.</param>
     /// <returns>The analysis; null when calls are lost.</returns>
-    public static ConversionAnalysis? OfJournal(SharedRegionTracker tracker)
-    {
-        ConversionAnalysis analysis = new();
-        ConversionRecord[] records = new ConversionRecord[SharedRegionTracker.JournalBatchLimit];
-        ulong generation = 0;
-        while (true)
-        {
-            JournalBatch batch = tracker.ReadJournal(generation, records);
-            if (batch.Lost > 0)
-            {
-                return null;
-            }
-
-            if (batch.Count == 0)
-            {
-                return analysis;
-            }
-
-            for (int i = 0; i < batch.Count; i++)
-            {
-                analysis.Observe(records[i].Range, records[i].State);
-            }
-
-            generation = records[batch.Count - 1].Generation;
-        }
-    }
+    public static ConversionAnalysis? OfJournal(SharedRegionTracker tracker) =>
+        new ConversionWatch(tracker).Use(static analysis => analysis);
 
     /// <summary>Takes the next accepted call.</summary>
     /// <param name="range">Its pages.</param>

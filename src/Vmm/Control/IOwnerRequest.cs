@@ -1,0 +1,16 @@
+using KvmSevVmm.Vmm.Sev;
+
+namespace KvmSevVmm.Vmm.Control;
+
+/// <summary>Something that a client wants of a launch that waits.</summary>
+internal interface IOwnerRequest
+{
+    /// <summary>Does what was asked for.</summary>
+    /// <param name="launch">The launch.</param>
+    /// <returns>True when the guest may run.</returns>
+    bool Perform(MeasuredLaunch launch);
+
+    /// <summary>Refuses what came too late.</summary>
+    /// <param name="reason">Why.</param>
+    void Refuse(Exception reason);
+}

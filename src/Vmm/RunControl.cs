@@ -1,0 +1,188 @@
+using KvmSevVmm.KvmNative;
+using KvmSevVmm.KvmNative.Abi;
+using KvmSevVmm.KvmNative.Errors;
+using KvmSevVmm.Vmm.Vcpus;
+using Serilog;
+
+namespace KvmSevVmm.Vmm;
+
+/// <summary>Has a machine's vCPUs and devices run or stand still, whoever asks and whenever.</summary>
+/// <remarks>
+/// As QEMU does, the guest's kvm-clock stands still with it and each vCPU is told, so that no watchdog of the guest fires. Time-stamp
+/// counters and the timers of KVM's interrupt controllers go on; what they raise is taken when the guest goes on.
+/// </remarks>
+internal sealed class RunControl
+{
+    /// <summary>How long a thread may take to stand still: a disk may be busy with one long write.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _lock = new();
+    private readonly MachineParts _parts;
+    private readonly IReadOnlyList<VcpuThread> _threads;
+    private readonly ILogger _log;
+    private KvmClockData? _stoppedClock;
+    private bool _hasBegun;
+    private bool _hasEnded;
+    private bool _isPaused;
+
+    /// <summary>Makes the control of a machine that does not run yet.</summary>
+    /// <param name="parts">The machine.</param>
+    /// <param name="threads">Its vCPUs' threads.</param>
+    /// <param name="log">The monitor's log.</param>
+    public RunControl(MachineParts parts, IReadOnlyList<VcpuThread> threads, ILogger log)
+    {
+        _parts = parts;
+        _threads = threads;
+        _log = log;
+    }
+
+    /// <summary>Whether the guest stands still because it was asked to.</summary>
+    public bool IsPaused
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isPaused;
+            }
+        }
+    }
+
+    /// <summary>Lets the guest run for the first time, unless it was asked to stand still; the vCPUs' threads are started.</summary>
+    public void Begin()
+    {
+        lock (_lock)
+        {
+            _hasBegun = true;
+            if (!_isPaused)
+            {
+                Release();
+            }
+        }
+    }
+
+    /// <summary>See <see cref="IRunningMachine.Pause"/>.</summary>
+    public bool Pause()
+    {
+        lock (_lock)
+        {
+            if (_isPaused || _hasEnded)
+            {
+                return false;
+            }
+
+            if (_hasBegun)
+            {
+                Stop();
+            }
+
+            _isPaused = true;
+            return true;
+        }
+    }
+
+    /// <summary>See <see cref="IRunningMachine.Resume"/>.</summary>
+    public bool Resume()
+    {
+        lock (_lock)
+        {
+            if (!_isPaused || _hasEnded)
+            {
+                return false;
+            }
+
+            _isPaused = false;
+            if (_hasBegun)
+            {
+                RestartClock();
+                _parts.Virtio.Resume();
+                Release();
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Does something that holds while the guest runs or stands still; neither changes meanwhile.</summary>
+    /// <typeparam name="T">What it gives.</typeparam>
+    /// <param name="work">Told whether the guest's vCPUs stand still.</param>
+    public T With<T>(Func<bool, T> work)
+    {
+        lock (_lock)
+        {
+            return work(_isPaused && _hasBegun);
+        }
+    }
+
+    /// <summary>Has every vCPU end; from then on nothing runs or stands still any more.</summary>
+    public void End()
+    {
+        lock (_lock)
+        {
+            _hasEnded = true;
+            foreach (VcpuThread thread in _threads)
+            {
+                thread.RequestStop();
+            }
+        }
+    }
+
+    private void Stop()
+    {
+        foreach (VcpuThread thread in _threads)
+        {
+            thread.RequestPause();
+        }
+
+        string? late = _threads.FirstOrDefault(static thread => !thread.WaitParked(StopLimit))?.Name ?? _parts.Virtio.Pause(StopLimit);
+        if (late is not null)
+        {
+            _parts.Virtio.Resume();
+            Release();
+            throw new TimeoutException($"the thread {late} did not stop within {StopLimit.TotalSeconds:0} s");
+        }
+
+        _stoppedClock = TryClock(() => _parts.Vm.GetClock());
+    }
+
+    private void Release()
+    {
+        foreach (VcpuThread thread in _threads)
+        {
+            thread.Release();
+        }
+    }
+
+    private void RestartClock()
+    {
+        if (_stoppedClock is KvmClockData stopped)
+        {
+            _ = TryClock(() =>
+            {
+                _parts.Vm.SetClock(new KvmClockData { Clock = stopped.Clock });
+                foreach (KvmVcpu vcpu in _parts.Vcpus)
+                {
+                    _ = vcpu.TryTellOfPause();
+                }
+
+                return stopped;
+            });
+        }
+
+        _stoppedClock = null;
+    }
+
+    /// <summary>A clock that runs on is a lesser evil than a guest that cannot be stopped or goes on no more.</summary>
+    private KvmClockData? TryClock(Func<KvmClockData> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (KvmException refused)
+        {
+            _log.Warning("The guest's clock does not stand still with it: {Problem}", refused.Message);
+            return null;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using KvmSevVmm.Vmm.Devices.Virtio;
+using KvmSevVmm.Vmm.Memory;
+using KvmSevVmm.Vmm.Sev;
+using KvmSevVmm.Vmm.Sharing;
+
+namespace KvmSevVmm.Vmm.Tests.Control;
+
+/// <summary>A machine of 64 MiB that does what it is told, and counts.</summary>
+internal sealed class FakeRunningMachine : IRunningMachine
+{
+    internal static readonly GuardViolation Violation =
+        new("disk0", 0, "buffer", new Gpa(0x5000), "is private since 1.500000 s (call 7, vCPU 0)");
+
+    public SharedRegionTracker SharedRegions { get; init; } = new([new GpaRange(default, 64 << 20)]);
+
+    public bool IsPaused { get; private set; }
+
+    internal int Presses { get; private set; }
+
+    /// <summary>Thrown by <see cref="Pause"/>.</summary>
+    internal Exception? PauseFailure { get; init; }
+
+    public void PressPowerButton() => Presses++;
+
+    public bool Pause()
+    {
+        bool changes = PauseFailure is null ? !IsPaused : throw PauseFailure;
+        IsPaused = true;
+        return changes;
+    }
+
+    public bool Resume()
+    {
+        bool changes = IsPaused;
+        IsPaused = false;
+        return changes;
+    }
+
+    public SharedRegionMap TakeMap() => SharedRegions.Snapshot().WithLabels(
+        [new LabelledRange(new GpaRange(new Gpa(0x5000), 0x1000), new RangeLabel("virtqueue 0 of disk0", LabelCertainty.Exact))]);
+
+    public MachineStatus Observe() => new()
+    {
+        Mode = SevMode.Simulated,
+        IsPaused = IsPaused,
+        GuestMemoryBytes = 64 << 20,
+        Vcpus =
+        [
+            new VcpuStatus(0, 100, new Dictionary<string, ulong> { ["io"] = 7, ["hypercall"] = 2 }),
+            new VcpuStatus(1, 101, new Dictionary<string, ulong>()),
+        ],
+        Hypercalls = new HypercallCounts { Accepted = 2, RejectedByCause = new Dictionary<string, ulong> { ["no RAM"] = 1 } },
+        Pages = SharedRegions.Totals,
+        Generation = SharedRegions.Generation,
+        UnclaimedPortAccesses = 3,
+        UnclaimedMmioAccesses = 0,
+        Devices =
+        [
+            new VirtioDeviceReport
+            {
+                Name = "disk0",
+                Type = "block",
+                IsInUse = true,
+                Requests = 5,
+                Interrupts = 4,
+                BytesToGuest = 4096,
+                BytesFromGuest = 512,
+                HostErrors = 0,
+                GuardViolations = 1,
+                ProtocolErrors = 0,
+                RefusedAccesses = 0,
+                Resets = 0,
+            },
+        ],
+        LatestViolations = [Violation],
+        IsMigrationReady = false,
+        WasMigrationReady = false,
+    };
+}
