@@ -4,7 +4,9 @@ using KvmSevVmm.Vmm.Sharing;
 
 namespace KvmSevVmm.Vmm;
 
-/// <summary>What a machine has done so far. Each count is read by itself while the guest runs; together they are of no one moment.</summary>
+/// <summary>
+/// What a machine has done so far. Each count is read by itself while the guest runs; together they are of no one moment.
+/// </summary>
 public sealed record MachineStatus
 {
     /// <summary>What protects the guest's memory.</summary>

@@ -134,7 +134,7 @@ internal sealed class RunControl
             thread.RequestPause();
         }
 
-        string? late = _threads.FirstOrDefault(static thread => !thread.WaitParked(StopLimit))?.Name ?? _parts.Virtio.Pause(StopLimit);
+        string? late = _threads.FirstOrDefault(static thread => !thread.WaitStill(StopLimit))?.Name ?? _parts.Virtio.Pause(StopLimit);
         if (late is not null)
         {
             _parts.Virtio.Resume();

@@ -15,8 +15,7 @@ public sealed class EventLoop : IDisposable
     private readonly EventFd _request;
     private readonly Thread _thread;
     private readonly Stack<int> _free = new();
-    private readonly ManualResetEventSlim _mayRun = new(initialState: true);
-    private readonly ManualResetEventSlim _isParked = new();
+    private readonly ThreadGate _gate = new(isOpen: true);
     private IReadyHandler?[] _handlers = new IReadyHandler?[16];
     private int _count;
     private bool _isStarted;
@@ -106,14 +105,16 @@ public sealed class EventLoop : IDisposable
             return true;
         }
 
-        _isParked.Reset();
-        _mayRun.Reset();
-        _request.Signal();
-        return _isParked.Wait(timeout);
+        if (_gate.Close())
+        {
+            _request.Signal();
+        }
+
+        return _gate.WaitStill(timeout);
     }
 
     /// <summary>Lets a thread that stands still go on.</summary>
-    public void Resume() => _mayRun.Set();
+    public void Resume() => _gate.Open();
 
     /// <summary>Ends the thread after the handler that runs now.</summary>
     /// <param name="timeout">How long to wait for it.</param>
@@ -122,7 +123,7 @@ public sealed class EventLoop : IDisposable
     {
         Volatile.Write(ref _isStopping, true);
         _request.Signal();
-        _mayRun.Set();
+        _gate.OpenForEver();
         return !_isStarted || _thread.Join(timeout);
     }
 
@@ -142,8 +143,6 @@ public sealed class EventLoop : IDisposable
         End();
         _epoll.Dispose();
         _request.Dispose();
-        _mayRun.Dispose();
-        _isParked.Dispose();
     }
 
     private void Run()
@@ -167,10 +166,9 @@ public sealed class EventLoop : IDisposable
                         _ = _request.TryRead(out _);
                     }
 
-                    if (!_mayRun.IsSet)
+                    if (!_gate.IsOpen)
                     {
-                        _isParked.Set();
-                        _mayRun.Wait();
+                        _gate.Pass();
                     }
                 }
             }
@@ -183,8 +181,7 @@ public sealed class EventLoop : IDisposable
         }
         finally
         {
-            // Nobody shall wait for a thread to stand still that runs no more.
-            _isParked.Set();
+            _gate.Leave();
         }
     }
 }

@@ -63,5 +63,10 @@ public static class MachineMetrics
         [new(value, labels)];
 
     private static Metric PerDevice(string name, string help, MachineStatus status, Func<VirtioDeviceReport, long> read) => Counter(
-        name, help, [.. status.Devices.Select(device => new MetricSample((ulong)read(device), ("device", device.Name), ("type", device.Type)))]);
+        name,
+        help,
+        [
+            .. status.Devices.Select(
+                device => new MetricSample((ulong)read(device), ("device", device.Name), ("type", device.Type))),
+        ]);
 }

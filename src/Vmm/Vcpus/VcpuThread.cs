@@ -17,14 +17,11 @@ internal sealed class VcpuThread : IDisposable
     private readonly IVcpuObserver _observer;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _isAttached = new();
-    private readonly ManualResetEventSlim _mayRun = new();
     private readonly ManualResetEventSlim _mustStop = new();
-    private readonly ManualResetEventSlim _isParked = new();
-    private readonly Lock _requests = new();
+    private readonly ThreadGate _gate = new(isOpen: false);
     private VcpuKick? _kick;
     private bool _isStarted;
     private volatile bool _isStopRequested;
-    private volatile bool _isPauseRequested;
 
     /// <summary>Makes the thread; it does not run yet.</summary>
     /// <param name="vcpu">The vCPU, ready to run.</param>
@@ -56,28 +53,13 @@ internal sealed class VcpuThread : IDisposable
     public int ThreadId => _kick?.ThreadId ?? 0;
 
     /// <summary>Lets the guest run, for the first time or again.</summary>
-    public void Release()
-    {
-        lock (_requests)
-        {
-            _isPauseRequested = false;
-            _isParked.Reset();
-            _mayRun.Set();
-        }
-    }
+    public void Release() => _gate.Open();
 
     /// <summary>Asks the vCPU to stand still until <see cref="Release"/>; from any thread, once the thread is started.</summary>
     public void RequestPause()
     {
-        lock (_requests)
+        if (_gate.Close())
         {
-            if (_isStopRequested || _isPauseRequested)
-            {
-                return;
-            }
-
-            _mayRun.Reset();
-            _isPauseRequested = true;
             _kick?.Kick();
         }
     }
@@ -85,18 +67,15 @@ internal sealed class VcpuThread : IDisposable
     /// <summary>Waits until the vCPU stands still, as it was asked to, or has ended.</summary>
     /// <param name="timeout">The longest wait.</param>
     /// <returns>False when the time ran out.</returns>
-    public bool WaitParked(TimeSpan timeout) => _isParked.Wait(timeout);
+    public bool WaitStill(TimeSpan timeout) => _gate.WaitStill(timeout);
 
     /// <summary>Asks the loop to end; from any thread, also before <see cref="Release"/> and after the end.</summary>
     public void RequestStop()
     {
-        lock (_requests)
-        {
-            _isStopRequested = true;
-            _mustStop.Set();
-            _kick?.Kick();
-            _mayRun.Set();
-        }
+        _isStopRequested = true;
+        _mustStop.Set();
+        _kick?.Kick();
+        _gate.OpenForEver();
     }
 
     /// <summary>Waits until the thread has ended; one that was never started has.</summary>
@@ -109,9 +88,7 @@ internal sealed class VcpuThread : IDisposable
     {
         _kick?.Dispose();
         _isAttached.Dispose();
-        _mayRun.Dispose();
         _mustStop.Dispose();
-        _isParked.Dispose();
     }
 
     private void Main()
@@ -121,7 +98,7 @@ internal sealed class VcpuThread : IDisposable
             ThreadName.SetCurrent(_thread.Name!);
             _kick = VcpuKick.AttachCurrentThread(_vcpu);
             _isAttached.Set();
-            _mayRun.Wait();
+            _gate.Pass();
             Statistics.FirstRunTimestamp = Stopwatch.GetTimestamp();
             RunGuest(_kick);
         }
@@ -134,8 +111,7 @@ internal sealed class VcpuThread : IDisposable
         }
         finally
         {
-            // Nobody shall wait for a vCPU to stand still that runs no more.
-            _isParked.Set();
+            _gate.Leave();
         }
     }
 
@@ -156,9 +132,10 @@ internal sealed class VcpuThread : IDisposable
                     break;
                 }
 
-                if (_isPauseRequested)
+                if (!_gate.IsOpen)
                 {
-                    Park();
+                    // No access is half answered here, so registers can be read while the guest stands still.
+                    _gate.Pass();
                     continue;
                 }
 
@@ -193,13 +170,6 @@ internal sealed class VcpuThread : IDisposable
         }
 
         Statistics.AllocatedBytes = AllocatedSince(allocatedAtStart, exits);
-    }
-
-    /// <summary>Stands still until somebody lets the guest run or end. No access is half answered here, so registers can be read.</summary>
-    private void Park()
-    {
-        _isParked.Set();
-        _mayRun.Wait();
     }
 
     private static long AllocatedSince(long start, long exits) => exits == 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - start;

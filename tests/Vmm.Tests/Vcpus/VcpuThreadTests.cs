@@ -67,6 +67,52 @@ public sealed class VcpuThreadTests : IDisposable
     }
 
     [KvmFact]
+    public void Pause_StopsTheGuestBetweenTwoExits_AndReleaseLetsItGoOn()
+    {
+        // In each round the guest counts up and tells the port: the count and the exits stay together.
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0x40, 0xE6, (byte)Port, 0xEB, 0xFB]);
+        using VcpuThread thread = Create(guest.Vcpu, new Observer());
+        thread.Start();
+        thread.Release();
+        for (int round = 0; round < 50; round++)
+        {
+            WaitForExits(thread, thread.Statistics.GetExits(VcpuExitReason.Io) + 1);
+            thread.RequestPause();
+            thread.RequestPause();
+            Assert.True(thread.WaitStill(Deadline), $"round {round}");
+
+            long exits = thread.Statistics.GetExits(VcpuExitReason.Io);
+            ushort count = (ushort)guest.Vcpu.GetRegs().Rax;
+            Assert.InRange((ushort)(count - (ushort)exits), 0, 1);
+            Assert.Equal(exits, thread.Statistics.GetExits(VcpuExitReason.Io));
+            Assert.NotEqual(0, thread.ThreadId);
+            thread.Release();
+        }
+
+        thread.RequestStop();
+        Assert.True(thread.Join(Deadline));
+    }
+
+    [KvmFact]
+    public void Pause_OfASpinningGuest_StopsIt_AndStopEndsOneThatStandsStill()
+    {
+        using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0xEB, 0xFE]);
+        for (int round = 0; round < 50; round++)
+        {
+            using VcpuThread thread = Create(guest.Vcpu, new Observer());
+            thread.Start();
+            thread.Release();
+            thread.RequestPause();
+            Assert.True(thread.WaitStill(Deadline), $"round {round}");
+
+            thread.RequestStop();
+            Assert.True(thread.Join(Deadline), $"round {round}");
+            thread.RequestPause();
+            Assert.True(thread.WaitStill(Deadline), "a thread that has ended is waited for");
+        }
+    }
+
+    [KvmFact]
     public void Device_ThatThrows_EndsTheMachineAndIsReported()
     {
         using TinyGuest guest = TinyGuest.Create(GuestMode.Real16, [0xE6, (byte)Port, 0xF4]);

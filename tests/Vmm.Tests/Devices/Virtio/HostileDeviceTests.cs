@@ -1,3 +1,4 @@
+using KvmSevVmm.TestSupport;
 using KvmSevVmm.TestSupport.Virtio;
 using KvmSevVmm.Vmm.Devices.Virtio;
 using KvmSevVmm.Vmm.Memory;
@@ -291,11 +292,17 @@ public sealed class HostileDeviceTests
         target.OfferGood();
         target.Process();
         Flood(target, 10_000);
-        long before = GC.GetTotalAllocatedBytes(precise: true);
 
-        Flood(target, 200_000);
+        // Whatever else the process does allocates now and then; what a notification costs is there in each round.
+        long least = long.MaxValue;
+        for (int round = 0; round < Allocations.Rounds; round++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            Flood(target, 50_000);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
 
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 64 << 10);
+        Assert.InRange(least, 0, 32 << 10);
         Assert.Empty(target.Bench.LogLines);
         target.AssertWorksAfterReset();
     }
