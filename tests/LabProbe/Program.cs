@@ -12,6 +12,24 @@ if (args is [LaunchLeaks.Verb, string attempts, string mode, .. string[] firmwar
     return;
 }
 
+if (args is [ControlDrive.WatchVerb, string watched, string maps, string journal])
+{
+    ControlDrive.Watch(watched, maps, journal);
+    return;
+}
+
+if (args is [ControlDrive.SayVerb, string told, string command])
+{
+    ControlDrive.Say(told, command);
+    return;
+}
+
+if (args is [ControlDrive.DriveVerb, string driven, string console, string ready])
+{
+    ControlDrive.Drive(driven, console, ready);
+    return;
+}
+
 // One line of JSON for each case.
 foreach (ProbeCase probe in HypercallCases.All.Concat(MsrCases.All))
 {

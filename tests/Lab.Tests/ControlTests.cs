@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using KvmSevVmm.TestSupport.Sharing;
+
+namespace KvmSevVmm.Lab.Tests;
+
+/// <summary>The control socket of simulated SEV guests that boot an unmodified Debian kernel.</summary>
+public sealed partial class ControlTests : IDisposable
+{
+    private const double PauseSeconds = 4;
+    private readonly string _folder = Directory.CreateTempSubdirectory("kvmsev-control-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Guests_AreWatchedStoppedAndEnded()
+    {
+        string[] seen = RunScript();
+
+        AssertMapsEqualTheJournal(seen);
+        AssertStandsStillAndGoesOn(seen);
+        Assert.Contains("ended: exit code 0, socket gone", seen);
+        Assert.Equal("quit", ReadJson("ended.json").GetProperty("stop").GetProperty("reason").GetString());
+    }
+
+    [GeneratedRegex(@"^\[ *(\d+\.\d+)\] (.*)$", RegexOptions.Multiline)]
+    private static partial Regex KernelLine();
+
+    private static ulong Hex(JsonElement value) =>
+        ulong.Parse(value.GetString()!.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
+    private string[] RunScript()
+    {
+        string? reason = Laboratory.SkipReason("kvmsev", "labprobe");
+        Assert.SkipWhen(reason is not null, reason ?? string.Empty);
+        File.Copy(Laboratory.GuestImage("kernel"), Path.Combine(_folder, "vmlinuz"));
+        File.Copy(Laboratory.GuestImage("initramfs"), Path.Combine(_folder, "initramfs"));
+        LabOutput run = Laboratory.Run(
+            "scripts/lab.sh",
+            [
+                "--file", Path.Combine(_folder, "vmlinuz"), "--file", Path.Combine(_folder, "initramfs"),
+                "--file", Repository.Artifact("labprobe"), "--file", Repository.Artifact("libMonoPosixHelper.so"),
+                "--file", Path.Combine(AppContext.BaseDirectory, "Scripts", "control.sh"), "--out", Path.Combine(_folder, "out"),
+                "--timeout", "560", "--", "sh", "/in/control.sh",
+            ],
+            TimeSpan.FromSeconds(600));
+        Assert.True(run.ExitCode == 0, $"{run.Output}\n{run.Error}");
+        return run.Output.Split('\n', StringSplitOptions.TrimEntries);
+    }
+
+    /// <summary>Each map that was dumped while the guest booted is what its calls up to then come to, replayed one by one.</summary>
+    private void AssertMapsEqualTheJournal(string[] seen)
+    {
+        string[] maps = File.ReadAllLines(PathOf("maps.jsonl"));
+        JsonElement[] calls = [.. File.ReadLines(PathOf("journal.jsonl")).Select(static line => JsonDocument.Parse(line).RootElement)];
+        NaiveMap? naive = null;
+        long replayed = 0;
+        foreach (string text in maps)
+        {
+            JsonElement map = JsonDocument.Parse(text).RootElement;
+            naive ??= new NaiveMap(map.GetProperty("ram").EnumerateArray().Select(
+                static range => (Hex(range.GetProperty("start")), Hex(range.GetProperty("end")))));
+            for (long generation = map.GetProperty("generation").GetInt64(); replayed < generation; replayed++)
+            {
+                JsonElement call = calls[replayed];
+                Assert.Equal(replayed + 1, call.GetProperty("generation").GetInt64());
+                ulong encrypted = call.GetProperty("state").GetString() == "private" ? 1UL << 4 : 0;
+                Assert.True(naive.TryApply(Hex(call.GetProperty("gpa")), call.GetProperty("pages").GetUInt64(), encrypted));
+            }
+
+            Assert.Null(naive.FindDifferenceInJson(text));
+        }
+
+        Assert.True(maps.Length >= 20, $"{maps.Length} maps");
+        Assert.True(replayed >= 500, $"{replayed} calls");
+        Assert.Contains("watched: exit code 0, socket gone", seen);
+    }
+
+    private void AssertStandsStillAndGoesOn(string[] seen)
+    {
+        foreach (string line in (string[])
+            [
+                """stop: status: {"status":"paused","running":false}""", "stop: no exit more: yes", "stop: no word more: yes",
+                """cont: status: {"status":"running","running":true}""", "cont: the guest goes on: yes", "cpus: 2",
+                "driven: exit code 0, socket gone",
+            ])
+        {
+            Assert.True(seen.Contains(line), $"no '{line}' among:\n{string.Join('\n', seen)}");
+        }
+
+        // Who listens from before the start hears of that too.
+        Assert.Contains(seen, static line => line is "events: STOP,RESUME,SHUTDOWN" or "events: RESUME,STOP,RESUME,SHUTDOWN");
+
+        // Only a guest that stands still has registers that can be read.
+        Assert.Contains(seen, static line => line.StartsWith("stop: labels: ", StringComparison.Ordinal) && line.Contains("kvm-clock"));
+        Assert.Equal("power-off", ReadJson("driven.json").GetProperty("stop").GetProperty("reason").GetString());
+
+        // The guest's clock stood still with it, and nothing in the guest took the stop for a fault.
+        string console = File.ReadAllText(PathOf("driven.log"));
+        double[] times = [.. KernelLine().Matches(console).Select(
+            static line => double.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))];
+        double longest = times.Zip(times.Skip(1), static (before, after) => after - before).Max();
+        Assert.True(longest < PauseSeconds, $"the guest's clock went on for {longest} s");
+        Assert.DoesNotMatch("rcu.*stall|soft lockup|Marking clocksource|timekeeping watchdog", console);
+    }
+
+    private JsonElement ReadJson(string name) => JsonDocument.Parse(File.ReadAllText(PathOf(name))).RootElement;
+
+    private string PathOf(string name) => Path.Combine(_folder, "out", name);
+}
