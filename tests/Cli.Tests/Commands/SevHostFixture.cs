@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using KvmSevVmm.TestSupport;
+using KvmSevVmm.Vmm.Control;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace KvmSevVmm.Cli.Tests.Commands;
@@ -87,6 +88,20 @@ internal sealed class SevHostFixture : IDisposable
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         JsonElement[] lines = [.. (await File.ReadAllLinesAsync(log)).Select(static line => JsonDocument.Parse(line).RootElement.Clone())];
         return new SevHostCommand(process.ExitCode, output, await error, lines);
+    }
+
+    /// <summary>Connects to the control socket of a machine that is starting.</summary>
+    /// <param name="socket">The socket.</param>
+    /// <param name="running">The machine.</param>
+    public static async Task<ControlClient> ConnectAsync(string socket, Task<SevHostRun> running)
+    {
+        while (!File.Exists(socket))
+        {
+            Assert.False(running.IsCompleted, running.IsCompleted ? (await running).Error : string.Empty);
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        return ControlClient.Connect(socket, TimeSpan.FromSeconds(30));
     }
 
     public void Dispose() => _folder.Dispose();

@@ -111,7 +111,7 @@ public sealed class SnpBundleTests : IDisposable
         string socket = _folder.File("socket");
         Task<SevHostRun> running = _host.RunAsync(
             "--snp --strict", "sev-snp", "--cpus", "2", "--firmware", Firmware, "--api-socket", socket);
-        using ControlClient client = await ConnectAsync(socket, running);
+        using ControlClient client = await SevHostFixture.ConnectAsync(socket, running);
         while (client.Execute("query-status").GetProperty("status").GetString() != "running")
         {
             await Task.Delay(20, TestContext.Current.CancellationToken);
@@ -314,17 +314,6 @@ public sealed class SnpBundleTests : IDisposable
 
                 break;
         }
-    }
-
-    private static async Task<ControlClient> ConnectAsync(string socket, Task<SevHostRun> running)
-    {
-        while (!File.Exists(socket))
-        {
-            Assert.False(running.IsCompleted, running.IsCompleted ? (await running).Error : string.Empty);
-            await Task.Delay(20, TestContext.Current.CancellationToken);
-        }
-
-        return ControlClient.Connect(socket, TimeSpan.FromSeconds(30));
     }
 
     private static string? Name(JsonNode? pages) => (string?)pages!["name"];
