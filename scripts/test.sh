@@ -130,6 +130,8 @@ need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86 shellcheck=shellcheck ch
 # Firmware, and libvirt's verifier with what its package only recommends: tests compare with them.
 need /usr/share/ovmf/OVMF.fd=ovmf virt-qemu-sev-validate=libvirt-clients-qemu \
   /usr/lib/python3/dist-packages/lxml=python3-lxml /usr/lib/python3/dist-packages/cryptography=python3-cryptography
+# Prometheus' own reader of its text format.
+need /usr/lib/python3/dist-packages/prometheus_client=python3-prometheus-client
 rm -rf -- "$RESULTS"
 mkdir -p -- "$RESULTS"
 

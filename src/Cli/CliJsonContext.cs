@@ -11,6 +11,7 @@ namespace KvmSevVmm.Cli;
 [JsonSerializable(typeof(DoctorDocument))]
 [JsonSerializable(typeof(MeasureDocument))]
 [JsonSerializable(typeof(RunPlan))]
+[JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(VersionDocument))]
 internal sealed partial class CliJsonContext : JsonSerializerContext
 {

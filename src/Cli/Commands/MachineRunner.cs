@@ -60,7 +60,11 @@ internal sealed class MachineRunner : IMachineRunner
             using PosixSignalRegistration? resize = io.VirtioConsoleSize is null ? null : FollowTerminalSize(machine, outputs);
             using IDisposable? rawTerminal = outputs.EnterRawTerminal?.Invoke();
             control.Attach(machine);
-            MachineOutcome outcome = Run(machine, control);
+            MachineOutcome outcome;
+            using (outputs.Metrics is { } metrics ? new MetricsWriter(metrics, machine, outputs.Log) : null)
+            {
+                outcome = Run(machine, control);
+            }
 
             // A file that the user asked for is not whole; a reader of stdout that has gone is that reader's business.
             Exception? fileFailure = (outputs.Serial.Kind == SerialKind.File ? outcome.ConsoleFailure : null)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using KvmSevVmm.Cli.Output;
 using KvmSevVmm.Cli.Parsing;
@@ -12,25 +13,29 @@ internal static class MapAtCommand
 {
     /// <summary>The verb.</summary>
     internal static readonly Verb Verb = Verb.Create<MapAtOptions>(
-        "kvmsev map at FILE GPA... [OPTIONS]",
+        "kvmsev map at {FILE|--socket PATH} GPA... [OPTIONS]",
         """
         One line an address: the address, its page's state ('-' outside RAM), the run it
-        lies in and the run's label if it has one.
+        lies in and the run's label if it has one. Of a guest that runs (--socket) also
+        the call since which the page has its state.
 
         Exit codes: 0 every address is RAM, 1 one is not, others as for every verb.
         """,
         [
             new VerbExample("Is the page of this virtqueue shared?", "map", "at", "map.json", "0x1f000"),
+            new VerbExample("Since when, in a guest that runs?", "map", "at", "--socket", "guest.sock", "0x1f000"),
             new VerbExample("Several at once, for a script:", "map", "at", "map.json", "0x1000", "0x3600000", "--json"),
         ],
         Execute);
 
     private static int Execute(MapAtOptions options, CliContext context)
     {
-        List<Gpa> addresses = [.. options.Addresses.Select(text => new Gpa(NumberValue.Parse("GPA", text)))];
-        SharedRegionMap map = MapFile.Read(options.File!);
+        List<Gpa> addresses = [.. options.AllAddresses.Select(text => new Gpa(NumberValue.Parse("GPA", text)))];
+        using LiveMap? live = options.Socket is string socket ? LiveMap.Connect(socket) : null;
+        SharedRegionMap map = live?.Read() ?? MapFile.Read(options.File!);
         SharedRegionRun?[] runs = FindRuns(map, addresses);
-        context.Write(options.Json ? Json(map.Mode, addresses, runs) : Lines(addresses, runs));
+        PageCall?[] calls = [.. addresses.Select((gpa, index) => runs[index] is null ? null : live?.FindCall(gpa, map))];
+        context.Write(options.Json ? Json(map.Mode, addresses, runs, calls) : Lines(addresses, runs, calls));
         MapFile.WarnOfSimulation(options, context, map);
         return runs.Any(run => run is null) ? ExitCode.Failure : ExitCode.Success;
     }
@@ -62,7 +67,7 @@ internal static class MapAtCommand
         return found;
     }
 
-    private static string Lines(List<Gpa> addresses, SharedRegionRun?[] runs)
+    private static string Lines(List<Gpa> addresses, SharedRegionRun?[] runs, PageCall?[] calls)
     {
         StringBuilder text = new();
         for (int i = 0; i < runs.Length; i++)
@@ -74,13 +79,19 @@ internal static class MapAtCommand
                 text.Append(' ').Append(label.Text);
             }
 
+            if (calls[i] is { } call)
+            {
+                text.Append(CultureInfo.InvariantCulture, $", since {call.Seconds:0.000000} s (call {call.Generation}, {call.Caller})");
+            }
+
             text.Append('\n');
         }
 
         return text.ToString();
     }
 
-    private static string Json(string mode, List<Gpa> addresses, SharedRegionRun?[] runs) => JsonAnswer.Make("kvmsev.map-at/1", json =>
+    private static string Json(
+        string mode, List<Gpa> addresses, SharedRegionRun?[] runs, PageCall?[] calls) => JsonAnswer.Make("kvmsev.map-at/1", json =>
     {
         json.WriteString("mode"u8, mode);
         json.WriteStartArray("addresses"u8);
@@ -97,6 +108,15 @@ internal static class MapAtCommand
                 if (run.Label is { } label)
                 {
                     json.WriteString("label"u8, label.Text);
+                }
+
+                if (calls[i] is { } call)
+                {
+                    json.WriteStartObject("since"u8);
+                    json.WriteNumber("generation"u8, call.Generation);
+                    json.WriteNumber("t"u8, call.Seconds);
+                    json.WriteNumber("vcpu"u8, call.Vcpu);
+                    json.WriteEndObject();
                 }
             }
 

@@ -11,7 +11,7 @@ internal static class MapCheckCommand
 {
     /// <summary>The verb.</summary>
     internal static readonly Verb Verb = Verb.Create<MapCheckOptions>(
-        "kvmsev map check FILE [OPTIONS]",
+        "kvmsev map check {FILE|--socket PATH} [OPTIONS]",
         """
         Looks for pages that change back and forth, virtqueues in private memory,
         sharing of what is not RAM, shared code of the kernel, and more shared memory
@@ -22,6 +22,7 @@ internal static class MapCheckCommand
         """,
         [
             new VerbExample("Does this map look right?", "map", "check", "map.json"),
+            new VerbExample("And that of a guest that runs?", "map", "check", "--socket", "guest.sock"),
             new VerbExample(
                 "With all that can be known:",
                 "map", "check", "map.json", "--event-log", "events.jsonl", "--console", "console.log", "--system-map", "System.map"),
@@ -30,7 +31,8 @@ internal static class MapCheckCommand
 
     private static int Execute(MapCheckOptions options, CliContext context)
     {
-        SharedRegionMap map = MapFile.Read(options.File!, out bool isLog);
+        bool isLog = false;
+        SharedRegionMap map = options.Socket is string socket ? LiveMap.Read(socket) : MapFile.Read(options.File!, out isLog);
         string? path = options.EventLog ?? (isLog ? options.File : null);
         ConversionCounts? counts = path is null ? null : new ConversionCounts();
         EventLogReplay? log = path is null ? null : EventLogFile.Replay("--event-log", path, null, counts!.Observe);

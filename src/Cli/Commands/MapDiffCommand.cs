@@ -15,8 +15,8 @@ internal static class MapDiffCommand
         "kvmsev map diff A B [OPTIONS]",
         """
         Compares the states of pages; labels, times and counters may differ. '-' stands
-        for a page that one of the guests does not have. A and B may be event logs, and
-        FILE@SECONDS a moment of one.
+        for a page that one of the guests does not have. A and B may be event logs, with
+        FILE@SECONDS for a moment of one, and control sockets of guests that run.
 
         --by-kind compares what carries the same label, wherever it lies: a kind that
         only one map has, or that shares another number of pages, is a difference. How
@@ -30,6 +30,7 @@ internal static class MapDiffCommand
                 "What changed between two boots, wherever KASLR put it?",
                 "map", "diff", "before.json", "after.json", "--by-kind"),
             new VerbExample("What changed between two moments of one boot?", "map", "diff", "events.jsonl@1.5", "events.jsonl@9"),
+            new VerbExample("What has changed since in a guest that runs?", "map", "diff", "before.json", "guest.sock"),
             new VerbExample("In a script:", "map", "diff", "before.json", "after.json", "--json"),
         ],
         Execute);

@@ -4,10 +4,11 @@ using KvmSevVmm.Cli.Parsing;
 using KvmSevVmm.Vmm.Sev;
 using KvmSevVmm.Vmm.Sharing;
 using KvmSevVmm.Vmm.Sharing.Attribution;
+using Mono.Unix.Native;
 
 namespace KvmSevVmm.Cli.Commands;
 
-/// <summary>Reads map files, whichever lossless form they have.</summary>
+/// <summary>Reads maps: files, whichever lossless form they have, and guests that run.</summary>
 internal static class MapFile
 {
     /// <summary>What a bitmap's header is called: the bitmap's name and this.</summary>
@@ -15,17 +16,19 @@ internal static class MapFile
 
     /// <summary>
     /// Reads a map. The first bytes tell the form: <c>{"t":</c> an event log, which is replayed; <c>{</c> (or white space) JSON, <c>#</c>
-    /// CSV, anything else a bitmap with its header beside it. <c>FILE@SECONDS</c> is an event log up to that moment.
+    /// CSV, anything else a bitmap with its header beside it. <c>FILE@SECONDS</c> is an event log up to that moment. A socket is a guest
+    /// that runs: its map of this moment.
     /// </summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file or socket.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or no header for a bitmap.</exception>
     /// <exception cref="Vmm.InvalidInputException">It is no map.</exception>
+    /// <exception cref="Vmm.Control.QmpException">The guest behind a socket does not run.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     internal static SharedRegionMap Read(string path) => Read(path, out _);
 
     /// <summary>The same, and whether the file is an event log.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file or socket.</param>
     /// <param name="isEventLog">Whether it is an event log, all of it.</param>
     internal static SharedRegionMap Read(string path, out bool isEventLog)
     {
@@ -34,6 +37,11 @@ internal static class MapFile
         if (!File.Exists(path) && TryParseMoment(path, out string log, out TimeSpan moment))
         {
             return ReadEventLog(Argument, log, moment);
+        }
+
+        if (IsSocket(path))
+        {
+            return LiveMap.Read(path);
         }
 
         using FileStream file = FileKind.OpenInput(Argument, path);
@@ -67,6 +75,38 @@ internal static class MapFile
                 {
                     return SharedRegionMapBitmap.Read(file, headerFile, path, header);
                 }
+        }
+    }
+
+    /// <summary>Refuses a command line that names no map, or two.</summary>
+    /// <param name="file">The file, or null.</param>
+    /// <param name="socket">The value of <c>--socket</c>, or null.</param>
+    /// <param name="usage">The verb's usage, for the message.</param>
+    /// <exception cref="UsageException">Both are given, or none.</exception>
+    internal static void RequireOne(string? file, string? socket, string usage)
+    {
+        if (file is not null && socket is not null)
+        {
+            throw new UsageException("FILE and --socket both name a map; give one of them");
+        }
+
+        if (file is null && socket is null)
+        {
+            throw new UsageException("an argument is missing", $"usage: {usage}");
+        }
+    }
+
+    // Whatever else keeps a path from being looked at is said when it is opened.
+    private static bool IsSocket(string path)
+    {
+        try
+        {
+            return path.Length > 0 && !path.Contains('\0', StringComparison.Ordinal)
+                && FileKind.TypeOf(path) == FilePermissions.S_IFSOCK;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

@@ -11,7 +11,7 @@ internal static class MapShowCommand
 {
     /// <summary>The verb.</summary>
     internal static readonly Verb Verb = Verb.Create<MapShowOptions>(
-        "kvmsev map show FILE [OPTIONS]",
+        "kvmsev map show {FILE|--socket PATH} [OPTIONS]",
         """
         JSON, CSV and bitmap hold everything and convert into each other without loss;
         table, picture, SVG, PNG and HTML are for people. The bitmap has two bits for
@@ -20,6 +20,7 @@ internal static class MapShowCommand
         FILE of --output. The HTML page needs no other file and asks nobody for one.
 
         FILE may be an event log: it is replayed, to its end or, as FILE@SECONDS, to a
+        moment. It may be the control socket of a guest that runs: its map of this
         moment. --event-log, --console and --system-map say what ranges are used for:
         a label is exact, likely (it fits what was observed) or unknown (a guess).
 
@@ -27,6 +28,7 @@ internal static class MapShowCommand
         """,
         [
             new VerbExample("What is shared?", "map", "show", "map.json"),
+            new VerbExample("What is shared now, in a guest that runs?", "map", "show", "--socket", "guest.sock"),
             new VerbExample("As a page for the browser, with a time slider:",
                 "map", "show", "map.json", "--event-log", "events.jsonl", "--format", "html", "--output", "map.html"),
             new VerbExample("For a spreadsheet:", "map", "show", "map.json", "--format", "csv", "--output", "map.csv"),
@@ -36,7 +38,8 @@ internal static class MapShowCommand
     private static int Execute(MapShowOptions options, CliContext context)
     {
         MapFormat format = options.ParseFormat(context.IsOutputTerminal);
-        SharedRegionMap map = MapFile.Read(options.File!, out bool isLog);
+        bool isLog = false;
+        SharedRegionMap map = options.Socket is string socket ? LiveMap.Read(socket) : MapFile.Read(options.File!, out isLog);
         string? events = options.EventLog ?? (isLog ? options.File : null);
         EventLogReplay? log = events is null ? null : EventLogFile.Replay("--event-log", events);
         map = options.Label(map, log);

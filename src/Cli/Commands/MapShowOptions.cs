@@ -9,8 +9,13 @@ namespace KvmSevVmm.Cli.Commands;
 internal sealed class MapShowOptions : MapEvidenceOptions
 {
     /// <summary>The map.</summary>
-    [Value(0, MetaName = "FILE", Required = true, HelpText = "The map: JSON, CSV, a bitmap with its header beside it, or an event log.")]
+    [Value(0, MetaName = "FILE",
+        HelpText = "The map: JSON, CSV, a bitmap with its header beside it, an event log, or a guest's control socket.")]
     public string? File { get; set; }
+
+    /// <summary>The control socket of a guest that runs.</summary>
+    [Option("socket", MetaValue = "PATH", HelpText = "In place of FILE: the guest that runs at this control socket, its --api-socket.")]
+    public string? Socket { get; set; }
 
     /// <summary>The form to write.</summary>
     [Choices("picture", "table", "json", "csv", "bitmap", "svg", "png", "html")]
@@ -24,6 +29,13 @@ internal sealed class MapShowOptions : MapEvidenceOptions
     /// <summary>The guest's history.</summary>
     [Option("event-log", MetaValue = "FILE", HelpText = "The event log of the same guest: tells what ranges are used for.")]
     public string? EventLog { get; set; }
+
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        base.Validate();
+        MapFile.RequireOne(File, Socket, MapShowCommand.Verb.Usage);
+    }
 
     /// <summary>The form, with its consequences checked.</summary>
     /// <exception cref="UsageException">Unknown form, or options that contradict each other.</exception>

@@ -20,7 +20,8 @@ internal static class RunCommand
         "kvmsev run --kernel FILE [--initramfs FILE] [--cmdline TEXT] [OPTIONS]",
         """
         Output files are opened before the guest starts and appear whole when it has
-        ended, also after a failure; '-' is the standard output. With --json the result
+        ended, also after a failure; '-' is the standard output. --metrics-file is
+        replaced whole, each --metrics-interval and at the end. With --json the result
         goes to stdout, and with --serial tty the guest's console to stderr.
 
         --sev simulated lets a C-bit alias stand in for SEV hardware: the guest kernel
@@ -55,6 +56,10 @@ internal static class RunCommand
                 "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0", "--secret-page",
                 "--sev", "simulated,dh-cert-file=godh.b64,session-file=session.b64,model=m",
                 "--api-socket", "guest.sock", "--wait-for-owner", "--launch-bundle", "launch.json"),
+            new VerbExample(
+                "Drive it by its control socket, and watch it with Prometheus:",
+                "run", "--kernel", "vmlinuz", "--initramfs", "initrd.img", "--cmdline", "console=ttyS0", "--sev", "simulated",
+                "--api-socket", "guest.sock", "--metrics-file", "guest.prom"),
             new VerbExample(
                 "See what would be run, without running it:",
                 "run", "--kernel", "vmlinuz", "--sev", "simulated", "--dry-run"),
@@ -144,6 +149,7 @@ internal static class RunCommand
                 ConsoleOutput = OutputOf(console, terminal, files.Console),
                 ReadTerminalSize = context.ReadTerminalSize,
                 DebugConsole = files.DebugConsole,
+                Metrics = files.Metrics,
                 TakeBundle = files.LaunchBundle is OutputFile file
                     ? bundle => file.WriteAll(stream => LaunchBundleWriter.Write(bundle, stream))
                     : null,
@@ -192,6 +198,7 @@ internal static class RunCommand
     private static VmResult WriteFiles(VmResult result, RunFiles files, CliContext context)
     {
         Attempt(() => files.EventLog?.Commit());
+        Attempt(() => files.Metrics?.ThrowIfFailed());
         if (result.Map is SharedRegionMap map)
         {
             Attempt(() => files.Map?.WriteAll(stream => SharedRegionMapJson.Write(map, stream)));

@@ -24,6 +24,9 @@ internal sealed class RunFiles : IDisposable
     /// <summary>The launch bundle, or null.</summary>
     internal OutputFile? LaunchBundle { get; private set; }
 
+    /// <summary>The metrics, or null. Replaced again and again while the guest runs; until then only known to be writable.</summary>
+    internal MetricsFile? Metrics { get; private set; }
+
     /// <summary>
     /// What the serial port writes to when it is a file. Written in place as the guest talks, for others to follow; the rest appears whole
     /// at the end.
@@ -52,6 +55,7 @@ internal sealed class RunFiles : IDisposable
             files.EventLog = OpenEventLog(options.EventLog, standardOutput);
             files.Result = OpenOne("--result", options.Result, standardOutput);
             files.LaunchBundle = OpenOne("--launch-bundle", options.LaunchBundle, standardOutput);
+            files.Metrics = options.MetricsFile is string metrics ? MetricsFile.Open(metrics, options.ParseMetricsInterval()) : null;
 
             // Last: these are emptied at once.
             files.Serial = serial.Path is string path ? OutputFile.OpenLive("--serial", path) : null;

@@ -14,6 +14,7 @@ internal sealed class RunOptions : BootOptions
 {
     private const ulong MaximumVcpus = 255;
     private const string DefaultCpus = "1";
+    private static readonly TimeSpan DefaultMetricsInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>Firmware to start with.</summary>
     [Option("firmware", MetaValue = "FILE",
@@ -50,6 +51,15 @@ internal sealed class RunOptions : BootOptions
     /// <summary>File for the result.</summary>
     [Option("result", MetaValue = "FILE", HelpText = "Write how it ended and what was counted (JSON).")]
     public string? Result { get; set; }
+
+    /// <summary>File for the metrics.</summary>
+    [Option("metrics-file", MetaValue = "FILE",
+        HelpText = "Keep what is counted in FILE while the guest runs, as a text for Prometheus' node_exporter.")]
+    public string? MetricsFile { get; set; }
+
+    /// <summary>How often the metrics are written.</summary>
+    [Option("metrics-interval", MetaValue = "TIME", HelpText = "Write --metrics-file each TIME: 5s (the default), 1m, 500ms.")]
+    public string? MetricsInterval { get; set; }
 
     /// <summary>Pattern that ends the run.</summary>
     [Option("until", MetaValue = "REGEX", HelpText = "Stop with exit code 0 when a console line matches.")]
@@ -135,7 +145,18 @@ internal sealed class RunOptions : BootOptions
         RefuseSameFile();
         RefuseHalfABoot();
         RefuseWithoutLaunch();
+        if (MetricsFile is null && MetricsInterval is not null)
+        {
+            throw new UsageException("--metrics-interval has no meaning without --metrics-file");
+        }
+
+        _ = ParseMetricsInterval();
     }
+
+    /// <summary>How often the metrics are written.</summary>
+    /// <exception cref="UsageException">The value cannot be read.</exception>
+    internal TimeSpan ParseMetricsInterval() =>
+        MetricsInterval is string time ? DurationValue.Parse("--metrics-interval", time) : DefaultMetricsInterval;
 
     /// <summary>Gives every option its meaning; touches no file.</summary>
     /// <exception cref="UsageException">A value cannot be read; the message names the option.</exception>
@@ -307,6 +328,7 @@ internal sealed class RunOptions : BootOptions
             ("--map-out", MapOut),
             ("--event-log", EventLog),
             ("--result", Result),
+            ("--metrics-file", MetricsFile),
             ("--launch-bundle", LaunchBundle),
             ("--api-socket", ApiSocket),
             ("--serial", serialFile),

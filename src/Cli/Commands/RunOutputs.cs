@@ -39,6 +39,9 @@ internal sealed record RunOutputs(
     /// <summary>Takes what the guest writes to the debug console's port; null for a machine without one.</summary>
     internal Stream? DebugConsole { get; init; }
 
+    /// <summary>Takes the metrics while the guest runs; null when none were asked for.</summary>
+    internal MetricsFile? Metrics { get; init; }
+
     /// <summary>Takes the launch bundle as soon as the launch is measured; null when none was asked for.</summary>
     internal Action<LaunchBundle>? TakeBundle { get; init; }
 

@@ -57,7 +57,7 @@ internal sealed record RunPlan(
             [.. config.NetworkCards.Select(static card => new NetPart(card.Tap, card.SocketPath))],
             config.Vsock is { } vsock ? new VsockPart(vsock.Cid, vsock.SocketPath) : null,
             config.HasRng),
-        new OutputPart(options.MapOut, options.EventLog, options.Result, options.LogFile),
+        new OutputPart(options.MapOut, options.EventLog, options.Result, options.LogFile, options.MetricsFile),
         config.KvmPath);
 
     /// <summary>Writes the document and a line end.</summary>
@@ -137,5 +137,5 @@ internal sealed record RunPlan(
     internal sealed record NetPart(string? Tap, string? Socket);
 
     /// <summary>Files that will be written.</summary>
-    internal sealed record OutputPart(string? Map, string? EventLog, string? Result, string? Log);
+    internal sealed record OutputPart(string? Map, string? EventLog, string? Result, string? Log, string? Metrics);
 }

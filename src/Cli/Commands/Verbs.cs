@@ -1,4 +1,5 @@
 using KvmSevVmm.Cli.Commands.Attestation;
+using KvmSevVmm.Cli.Commands.Control;
 using KvmSevVmm.Cli.Commands.Inspection;
 using KvmSevVmm.Cli.Commands.Measure;
 using KvmSevVmm.Cli.Commands.Platform;
@@ -16,7 +17,7 @@ internal static class Verbs
     internal static readonly VerbGroup Root = new(
         null,
         "A virtual machine monitor for Linux KVM, made for AMD SEV guests: it knows which\nguest page is private and which is shared.",
-        [RunCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, CompletionCommand.Verb, ManCommand.Verb, VersionCommand.Verb],
+        [RunCommand.Verb, CtlCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, CompletionCommand.Verb, ManCommand.Verb, VersionCommand.Verb],
         [
             new VerbGroup(
                 "map",

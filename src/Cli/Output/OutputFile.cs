@@ -10,7 +10,7 @@ namespace KvmSevVmm.Cli.Output;
 /// <remarks>
 /// The content goes to a hidden file beside the target, which a rename puts in its place; other programs never see half of it. Devices,
 /// FIFOs and descriptors (<c>/dev/fd/3</c>) cannot be replaced by a rename and are written directly, as is a file whose directory admits no
-/// new one. New files get mode 0600, a file that is replaced keeps its mode. <c>-</c> and <c>/dev/stdout</c> are the standard output.
+/// new one. New files get mode 0600 unless their opener wants another, a file that is replaced keeps its mode. <c>-</c> and <c>/dev/stdout</c> are the standard output.
 /// </remarks>
 internal sealed class OutputFile : IDisposable
 {
@@ -40,9 +40,10 @@ internal sealed class OutputFile : IDisposable
     /// <param name="option">The option that named it, for messages.</param>
     /// <param name="path">The path.</param>
     /// <param name="standardOutput">What <c>-</c> stands for; flushed, never closed.</param>
+    /// <param name="newMode">The mode of a file that is new.</param>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     /// <exception cref="IOException">It cannot be written: a directory, a missing directory, a read-only or full file system.</exception>
-    internal static OutputFile Open(string option, string path, Stream standardOutput)
+    internal static OutputFile Open(string option, string path, Stream standardOutput, UnixFileMode newMode = OwnerOnly)
     {
         if (path is "-" or "/dev/stdout")
         {
@@ -58,7 +59,7 @@ internal sealed class OutputFile : IDisposable
         {
             FilePermissions.S_IFDIR => throw new IOException("it is a directory"),
             _ when IsDescriptor(path) => OpenDirectly(option, path),
-            null => OpenBeside(option, path, ResolveLinks(path), OwnerOnly),
+            null => OpenBeside(option, path, ResolveLinks(path), newMode),
             FilePermissions.S_IFREG => OpenReplacement(option, path, ResolveLinks(path)),
             _ => OpenDirectly(option, path),
         });

@@ -62,6 +62,34 @@ internal static class ArgumentCheck
         return false;
     }
 
+    /// <summary>The same words with all options first, and the others behind <c>--</c>.</summary>
+    /// <param name="arguments">Words that <see cref="Check"/> has accepted.</param>
+    /// <param name="options">What the verb understands.</param>
+    internal static IEnumerable<string> PositionalsLast(IReadOnlyList<string> arguments, OptionTable options)
+    {
+        List<string> first = [];
+        List<string> last = [];
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            string word = arguments[i];
+            if (word == "--")
+            {
+                last.AddRange(arguments.Skip(i + 1));
+                break;
+            }
+
+            bool isLong = word.StartsWith("--", StringComparison.Ordinal);
+            (isLong || (word.Length > 1 && word[0] == '-') ? first : last).Add(word);
+            if (isLong && !word.Contains('=', StringComparison.Ordinal) && options.TryGet(word[2..], out OptionTable.Entry? option)
+                && option.TakesValue)
+            {
+                first.Add(arguments[++i]);
+            }
+        }
+
+        return [.. first, "--", .. last];
+    }
+
     /// <summary>The error for an option that does not exist.</summary>
     /// <param name="written">The option as the user wrote it.</param>
     /// <param name="name">Its name without dashes.</param>

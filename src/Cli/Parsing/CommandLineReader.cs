@@ -47,6 +47,11 @@ internal static class CommandLineReader
             // CommandLineParser sees --help only where it comes first.
             words = [word, "--help"];
         }
+        else if (options.PositionalCount > 0 && options.Options.Any(static option => option is { TakesValue: true, MayRepeat: true }))
+        {
+            // It would take the words behind the value of an option that may be repeated for more values of it.
+            words = [word, .. ArgumentCheck.PositionalsLast(rest, options)];
+        }
 
         // GetoptMode: the word after an option that needs a value is that value, whatever it begins with, as with every other Unix program.
         using Parser parser = new(settings =>

@@ -6,17 +6,18 @@ namespace KvmSevVmm.Vmm.Control;
 /// <summary>Speaks to the control socket of a running machine.</summary>
 public sealed class ControlClient : IDisposable
 {
-    /// <summary>The longest answer that is taken, in bytes.</summary>
+    /// <summary>The longest answer that is held whole, in bytes.</summary>
     private const int MaximumAnswer = 1 << 20;
 
     private readonly Socket _socket;
     private readonly string _path;
-    private readonly List<byte> _pending = [];
+    private readonly ControlInput _input;
 
     private ControlClient(Socket socket, string path)
     {
         _socket = socket;
         _path = path;
+        _input = new ControlInput(socket, path);
     }
 
     /// <summary>Connects and negotiates.</summary>
@@ -37,7 +38,7 @@ public sealed class ControlClient : IDisposable
         try
         {
             socket.Connect(UnixSockets.EndPointOf("--socket", path));
-            if (!client.Receive().TryGetProperty("QMP", out _))
+            if (client._input.ReadMessage() is not JsonElement greeting || !greeting.TryGetProperty("QMP", out _))
             {
                 throw new IOException($"{path}: whoever listens there does not speak QMP");
             }
@@ -68,8 +69,36 @@ public sealed class ControlClient : IDisposable
     /// <param name="arguments">Writes the members of its arguments, or null for none.</param>
     /// <returns>The answer.</returns>
     /// <exception cref="QmpException">The machine refuses.</exception>
-    /// <exception cref="IOException">The machine is gone, or answers with something that is none.</exception>
+    /// <exception cref="IOException">The machine is gone, or answers with something that is none, or with too much.</exception>
     public JsonElement Execute(string command, Action<Utf8JsonWriter>? arguments = null)
+    {
+        using Stream answer = ExecuteLong(command, arguments);
+        byte[] value = new byte[MaximumAnswer];
+        int length = answer.ReadAtLeast(value, value.Length, throwOnEndOfStream: false);
+        if (length == value.Length)
+        {
+            throw new IOException($"{_path}: the machine's answer is too long");
+        }
+
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(value.AsMemory(0, length));
+            return document.RootElement.Clone();
+        }
+        catch (JsonException error)
+        {
+            throw new IOException($"{_path}: the machine's answer is no JSON", error);
+        }
+    }
+
+    /// <summary>The same for an answer of any length: it is received as it is read.</summary>
+    /// <param name="command">The command's name.</param>
+    /// <param name="arguments">Writes the members of its arguments, or null for none.</param>
+    /// <returns>The answer as JSON, to be read to its end before the next command. Reading it throws <see cref="IOException"/> when the
+    /// machine goes, or sends nothing for too long.</returns>
+    /// <exception cref="QmpException">The machine refuses.</exception>
+    /// <exception cref="IOException">The machine is gone, or answers with something that is none.</exception>
+    public Stream ExecuteLong(string command, Action<Utf8JsonWriter>? arguments = null)
     {
         using MemoryStream request = new();
         using (Utf8JsonWriter json = new(request))
@@ -88,23 +117,45 @@ public sealed class ControlClient : IDisposable
 
         request.WriteByte((byte)'\n');
         Send(request.GetBuffer().AsSpan(0, (int)request.Length));
-        while (true)
+        while (!_input.TryBeginAnswer())
         {
-            JsonElement answer = Receive();
-            if (answer.TryGetProperty("error", out JsonElement error))
+            JsonElement message = _input.ReadMessage() ?? throw new IOException($"{_path}: the machine closed the connection");
+            if (message.TryGetProperty("error", out JsonElement error))
             {
                 throw Refusal(error);
             }
 
-            if (answer.TryGetProperty("return", out JsonElement value))
-            {
-                return value;
-            }
-
-            if (!answer.TryGetProperty("event", out _))
+            if (!message.TryGetProperty("event", out _))
             {
                 throw new IOException($"{_path}: the machine's answer is none of QMP's");
             }
+        }
+
+        return new ControlAnswer(_input);
+    }
+
+    /// <summary>Waits for the next event, as long as it takes.</summary>
+    /// <returns>The event, or null when the connection is closed, be it by the machine or by <see cref="Close"/>.</returns>
+    /// <exception cref="IOException">What arrives is no event.</exception>
+    public JsonElement? ReadEvent()
+    {
+        _socket.ReceiveTimeout = 0;
+        JsonElement? message = _input.ReadMessage();
+        return message is not JsonElement known || known.TryGetProperty("event", out _)
+            ? message
+            : throw new IOException($"{_path}: the machine sends what nobody asked for");
+    }
+
+    /// <summary>Ends the connection; from any thread, while another waits.</summary>
+    public void Close()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (SocketException)
+        {
+            // The machine has closed it already.
         }
     }
 
@@ -130,46 +181,6 @@ public sealed class ControlClient : IDisposable
         catch (SocketException error)
         {
             throw new IOException($"{_path}: {error.Message}", error);
-        }
-    }
-
-    // The server ends each message with a line end, and writes none inside.
-    private JsonElement Receive()
-    {
-        byte[] buffer = new byte[4096];
-        int end;
-        while ((end = _pending.IndexOf((byte)'\n')) < 0)
-        {
-            int length;
-            try
-            {
-                length = _socket.Receive(buffer);
-            }
-            catch (SocketException error)
-            {
-                throw new IOException($"{_path}: no answer: {error.Message}", error);
-            }
-
-            if (length == 0 || _pending.Count + length > MaximumAnswer)
-            {
-                throw new IOException($"{_path}: {(length == 0 ? "the machine closed the connection" : "the answer is too long")}");
-            }
-
-            _pending.AddRange(buffer.AsSpan(0, length));
-        }
-
-        byte[] line = [.. _pending[..end]];
-        _pending.RemoveRange(0, end + 1);
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(line);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? document.RootElement.Clone()
-                : throw new IOException($"{_path}: the answer is no JSON object");
-        }
-        catch (JsonException error)
-        {
-            throw new IOException($"{_path}: the machine's answer is no JSON", error);
         }
     }
 }

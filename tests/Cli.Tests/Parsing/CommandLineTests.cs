@@ -50,9 +50,9 @@ public sealed class CommandLineTests
     [Fact]
     public void Argument_Missing_ShowsUsage()
     {
-        CliRunner.Run("map", "show").AssertFailure(64, "an argument is missing", "usage: kvmsev map show FILE [OPTIONS]");
+        CliRunner.Run("map", "show").AssertFailure(64, "an argument is missing", "usage: kvmsev map show {FILE|--socket PATH} [OPTIONS]");
         CliRunner.Run("map", "diff", "a").AssertFailure(64, "an argument is missing", "usage: kvmsev map diff A B [OPTIONS]");
-        CliRunner.Run("map", "at", "a").AssertFailure(64, "an argument is missing", "usage: kvmsev map at FILE GPA... [OPTIONS]");
+        CliRunner.Run("map", "at", "a").AssertFailure(64, "an argument is missing", "usage: kvmsev map at {FILE|--socket PATH} GPA... [OPTIONS]");
     }
 
     [Theory]

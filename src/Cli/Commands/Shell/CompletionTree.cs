@@ -49,10 +49,10 @@ internal sealed record CompletionTree(IReadOnlyList<CompletionTree.Group> Groups
         option.HelpText,
         option.TakesValue ? new Value(KindOf(option.MetaValue, option.Choices), option.Choices) : null);
 
-    // A positional argument is one of few words, an address, or else a file.
+    // A positional argument is one of few words, an address, JSON, or else a file.
     private static ValueKind KindOfArgument(OptionTable.Positional argument) =>
         argument.Choices.Count > 0 ? ValueKind.Words
-        : argument.MetaName.StartsWith("GPA", StringComparison.Ordinal) ? ValueKind.Nothing
+        : argument.MetaName is "GPA..." or "ARGUMENTS" ? ValueKind.Nothing
         : ValueKind.File;
 
     private static ValueKind KindOf(string meta, IReadOnlyList<string> choices)
