@@ -24,7 +24,7 @@
 #                            /vsock, if somebody has added it to the image, is run as "/vsock echo 1024"
 #   kvmsev.action=root       go on with /sbin/init of the root file system on vda (scripts/disk-image.sh makes one)
 #   kvmsev.action=panic      panic, and so tell pvpanic
-#   kvmsev.action=faults     use vda and eth0 while the host takes them away, say what came of it, and end the machine
+#   kvmsev.action=faults     use vda to vdd, eth0 and /vsock while the host takes them away, say what came of it, and end the machine
 #   kvmsev.action=button     wait for the power button, then end the machine
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh

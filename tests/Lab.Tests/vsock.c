@@ -1,15 +1,19 @@
 /*
  * vsock.c: the two ends of the laboratory's vsock test.
  *
- *   vsock echo PORT             in the guest: sends back what one connection brings, prints how many bytes that were
- *   vsock send SOCKET PORT MIB  on the host's side: connects as Firecracker's users do, and compares what comes back
+ *   vsock echo PORT               in the guest: sends back what one connection brings, prints how many bytes that were, and the error
+ *                                 if there was one
+ *   vsock send SOCKET PORT MIB    on the host's side: connects as Firecracker's users do, and compares what comes back
+ *   vsock killed SOCKET PORT MIB  the same without an end, until MIB have come back: then it is killed
  */
+#include <errno.h>
 #include <linux/vm_sockets.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -22,15 +26,16 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void write_all(int fd, const unsigned char *bytes, size_t length)
+static int write_all(int fd, const unsigned char *bytes, size_t length)
 {
 	while (length > 0) {
 		ssize_t count = write(fd, bytes, length);
 		if (count <= 0)
-			fail("write");
+			return -1;
 		bytes += count;
 		length -= (size_t)count;
 	}
+	return 0;
 }
 
 static void echo(unsigned port)
@@ -46,13 +51,12 @@ static void echo(unsigned port)
 	fd = accept(listener, NULL, NULL);
 	if (fd < 0)
 		fail("accept");
-	while ((count = read(fd, buffer, sizeof(buffer))) > 0) {
-		write_all(fd, buffer, (size_t)count);
+	while ((count = read(fd, buffer, sizeof(buffer))) > 0 && write_all(fd, buffer, (size_t)count) == 0)
 		total += count;
-	}
-	if (count < 0)
-		fail("read");
-	printf("%lld\n", total);
+	if (count == 0)
+		printf("%lld\n", total);
+	else
+		printf("%lld, then: %s\n", total, strerror(errno));
 }
 
 static int try_connect(const char *path, unsigned port)
@@ -86,7 +90,7 @@ static unsigned char byte_at(uint64_t place)
 	return (unsigned char)((place * 0x9E3779B97F4A7C15u) >> 56);
 }
 
-static void send_and_compare(const char *path, unsigned port, uint64_t length)
+static void send_and_compare(const char *path, unsigned port, uint64_t length, int is_killed)
 {
 	uint64_t place = 0;
 	int fd;
@@ -95,10 +99,12 @@ static void send_and_compare(const char *path, unsigned port, uint64_t length)
 	while ((fd = try_connect(path, port)) < 0)
 		usleep(200000);
 	if (fork() == 0) {
-		while (place < length) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (is_killed || place < length) {
 			for (size_t i = 0; i < sizeof(buffer); i++)
 				buffer[i] = byte_at(place + i);
-			write_all(fd, buffer, sizeof(buffer));
+			if (write_all(fd, buffer, sizeof(buffer)) != 0)
+				fail("write");
 			place += sizeof(buffer);
 		}
 		shutdown(fd, SHUT_WR);
@@ -115,6 +121,8 @@ static void send_and_compare(const char *path, unsigned port, uint64_t length)
 			}
 		}
 	}
+	if (is_killed)
+		raise(SIGKILL);
 	printf("vsock echoed %llu bytes, all the same\n", (unsigned long long)length);
 }
 
@@ -125,7 +133,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
 		echo((unsigned)atoi(argv[2]));
 	else if (argc == 5 && strcmp(argv[1], "send") == 0)
-		send_and_compare(argv[2], (unsigned)atoi(argv[3]), (uint64_t)atoi(argv[4]) << 20);
+		send_and_compare(argv[2], (unsigned)atoi(argv[3]), (uint64_t)atoi(argv[4]) << 20, 0);
+	else if (argc == 5 && strcmp(argv[1], "killed") == 0)
+		send_and_compare(argv[2], (unsigned)atoi(argv[3]), (uint64_t)atoi(argv[4]) << 20, 1);
 	else
 		return 64;
 	return 0;

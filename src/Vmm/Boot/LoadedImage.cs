@@ -180,7 +180,12 @@ public sealed class LoadedImage
             placement.Kernel.Protocol,
             placement.Kernel.Entry,
             Rsi: placement.Kernel.Protocol == BootProtocol.Linux64 ? GuestLayout.ZeroPageAddress : 0,
-            Rbx: placement.Kernel.Protocol == BootProtocol.Linux64 ? 0 : GuestLayout.StartInfoAddress,
+            Rbx: placement.Kernel.Protocol switch
+            {
+                BootProtocol.Pvh32 => GuestLayout.StartInfoAddress,
+                BootProtocol.Multiboot32 => GuestLayout.MultibootInfoAddress,
+                _ => 0,
+            },
             cr3,
             gdt.Start,
             BootGdt.Size - 1)

@@ -6,6 +6,13 @@ namespace KvmSevVmm.Vmm.Boot;
 /// <remarks>Such are the images of kvm-unit-tests. Source: Multiboot Specification 0.6.96.</remarks>
 public sealed class MultibootImage : KernelImage
 {
+    /// <summary>What an image may have below 1 MiB: the boot structures that are not made for it, and what is free anyway.</summary>
+    private static readonly GpaRange[] FreeLowMemory =
+    [
+        GpaRange.FromBounds(GuestLayout.ZeroPageAddress, GuestLayout.MultibootInfoAddress),
+        GpaRange.FromBounds(GuestLayout.CommandLineAddress + GuestLayout.CommandLineCapacity, GuestLayout.LowUsableEnd),
+    ];
+
     private readonly ElfSegment[] _segments;
     private readonly ulong _entry;
 
@@ -95,9 +102,11 @@ public sealed class MultibootImage : KernelImage
         foreach (ElfSegment segment in _segments)
         {
             GpaRange range = segment.PhysicalRange;
-            if (range.Start.Value < GuestLayout.ExtendedMemoryStart)
+            if (range.Start.Value < GuestLayout.ExtendedMemoryStart && !Array.Exists(FreeLowMemory, free => free.Contains(range)))
             {
-                throw Source.Invalid("p_paddr", $"0x{range.Start.Value:x} lies below 1 MiB, which is kept for boot structures");
+                throw Source.Invalid(
+                    "p_paddr",
+                    $"{range} lies below 1 MiB, where only {string.Join(" and ", FreeLowMemory)} are free of boot structures");
             }
 
             if (!layout.LowRam.Contains(range))
@@ -108,7 +117,8 @@ public sealed class MultibootImage : KernelImage
             segments.Add(new ImageSegment(segment.FileOffset, segment.FileSize, range, "p_filesz"));
         }
 
-        Gpa end = new(GuestPage.RoundUp(_segments[^1].PhysicalRange.End.Value));
+        ulong last = Math.Max(_segments[^1].PhysicalRange.End.Value, GuestLayout.ExtendedMemoryStart);
+        Gpa end = new(GuestPage.RoundUp(last));
         return new KernelPlacement(BootProtocol.Multiboot32, new Gpa(_entry), segments, end);
     }
 }

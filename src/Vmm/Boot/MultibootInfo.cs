@@ -28,7 +28,7 @@ internal static class MultibootInfo
     /// <param name="initrd">The initrd's exact place, or an empty range: the only module.</param>
     internal static GpaRange Write(GuestMemory memory, GpaRange initrd)
     {
-        const ulong Address = GuestLayout.StartInfoAddress;
+        const ulong Address = GuestLayout.MultibootInfoAddress;
         GpaRange range = new(new Gpa(Address), GuestPage.Size);
         Span<byte> page = memory.GetSpan(range.Start, GuestPage.Size);
         page.Clear();

@@ -16,6 +16,10 @@ public sealed class EventLoop : IDisposable
     private readonly Thread _thread;
     private readonly Stack<int> _free = new();
     private readonly ThreadGate _gate = new(isOpen: true);
+
+    /// <summary>Tokens that are free from the next turn on: in this one there may still be events of theirs.</summary>
+    private readonly Stack<int> _removed = new();
+
     private IReadyHandler?[] _handlers = new IReadyHandler?[16];
     private int _count;
     private bool _isStarted;
@@ -75,7 +79,7 @@ public sealed class EventLoop : IDisposable
     public void Modify(int token, System.Runtime.InteropServices.SafeHandle fd, EpollEvents events) =>
         _epoll.Modify(fd, events, (ulong)token);
 
-    /// <summary>Stops watching a descriptor. Its handler may be called once more for what has been seen already.</summary>
+    /// <summary>Stops watching a descriptor. Its handler, and no other, may be called once more for what has been seen already.</summary>
     /// <param name="token">What <see cref="Add"/> gave; it is void afterwards.</param>
     /// <param name="fd">The same descriptor, still open.</param>
     public void Remove(int token, System.Runtime.InteropServices.SafeHandle fd)
@@ -84,7 +88,7 @@ public sealed class EventLoop : IDisposable
         lock (_lock)
         {
             Volatile.Write(ref _handlers[token], null);
-            _free.Push(token);
+            _removed.Push(token);
         }
     }
 
@@ -145,6 +149,17 @@ public sealed class EventLoop : IDisposable
         _request.Dispose();
     }
 
+    private void FreeRemovedTokens()
+    {
+        lock (_lock)
+        {
+            while (_removed.TryPop(out int token))
+            {
+                _free.Push(token);
+            }
+        }
+    }
+
     private void Run()
     {
         try
@@ -153,6 +168,7 @@ public sealed class EventLoop : IDisposable
             Span<EpollEvent> events = stackalloc EpollEvent[EventsPerTurn];
             while (!Volatile.Read(ref _isStopping))
             {
+                FreeRemovedTokens();
                 int count = _epoll.Wait(events, -1);
                 for (int i = 0; i < count && !Volatile.Read(ref _isStopping); i++)
                 {

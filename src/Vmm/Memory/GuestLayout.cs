@@ -7,8 +7,9 @@ namespace KvmSevVmm.Vmm.Memory;
 /// <code>
 /// 0x0000_6000  GDT                         (one page)
 /// 0x0000_7000  zero page: struct boot_params
-/// 0x0000_8000  PVH start info, or multiboot information
+/// 0x0000_8000  PVH start info
 /// 0x0000_9000  boot page tables            (six pages)
+/// 0x0001_f000  multiboot information
 /// 0x0002_0000  command line                (64 KiB)
 /// 0x0009_fc00  end of usable low memory; the guest finds RAM up to 1 MiB, but reserved
 /// 0x000e_0000  ACPI tables, the RSDP first  (64 KiB)
@@ -62,11 +63,14 @@ public sealed class GuestLayout
     /// <summary>The zero page (<c>struct boot_params</c>), one page.</summary>
     public const ulong ZeroPageAddress = 0x7000;
 
-    /// <summary>The PVH start info with its module list and memory map, one page; or the same for multiboot.</summary>
+    /// <summary>The PVH start info with its module list and memory map, one page.</summary>
     public const ulong StartInfoAddress = 0x8000;
 
     /// <summary>The boot page tables; the first page is the PML4.</summary>
     public const ulong PageTablesAddress = 0x9000;
+
+    /// <summary>The multiboot information with its module list and memory map, one page.</summary>
+    public const ulong MultibootInfoAddress = 0x1_F000;
 
     /// <summary>The kernel's command line.</summary>
     public const ulong CommandLineAddress = 0x2_0000;

@@ -10,6 +10,7 @@ namespace KvmSevVmm.Vmm.Tests.Boot;
 public sealed class MultibootImageTests
 {
     private const ulong MemoryBytes = 16 << 20;
+    private const int PhysicalAddressField = 0x34 + 12;
 
     [Theory]
     [InlineData(false)]
@@ -37,6 +38,29 @@ public sealed class MultibootImageTests
         Assert.Equal(0, info[(int)(U32(info, module + 8) - registers.Rbx)]);
         Assert.Equal<byte>([1, 2, 3], sample.Read(U32(info, module), 3));
         Assert.Equal("kvmsev\0"u8.ToArray(), info[(int)(U32(info, 64) - registers.Rbx)..][..7]);
+    }
+
+    [Theory]
+    [InlineData(0x7000)]
+    [InlineData(0x8000)]
+    [InlineData(0x1_C000)]
+    [InlineData(0x3_0000)]
+    [InlineData(0x9_C000)]
+    public void Image_ThatBelongsBelowOneMebibyte_LiesBetweenTheBootStructures(int address)
+    {
+        byte[] file = MultibootKernel.Create(static c => c.hlt());
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(PhysicalAddressField), address);
+
+        using LoadedSample sample = LoadedSample.Load(file, MemoryBytes, [1, 2, 3], "first");
+
+        Assert.Equal((ulong)address + 0x10, sample.Image.EntryPoint.Value);
+        Assert.Equal(0xF4, sample.Read((ulong)address + 0x10, 1)[0]);
+        Assert.True(sample.Image.Initrd.Start.Value >= GuestLayout.ExtendedMemoryStart);
+        List<GpaRange> pieces = [.. sample.Image.Measured.Select(static piece => piece.Range)];
+        for (int i = 0; i < pieces.Count; i++)
+        {
+            Assert.DoesNotContain(pieces.Take(i), other => other.Overlaps(pieces[i]));
+        }
     }
 
     [Fact]
@@ -81,7 +105,12 @@ public sealed class MultibootImageTests
     [InlineData(0x12, 62, "e_machine")]
     [InlineData(0x2C, 0, "e_phnum")]
     [InlineData(0x18, 0, "e_entry")]
-    [InlineData(0x34 + 12, 0, "p_paddr")]
+    [InlineData(PhysicalAddressField, 0, "p_paddr")]
+    [InlineData(PhysicalAddressField, 0x6000, "p_paddr")]
+    [InlineData(PhysicalAddressField, 0x1_D000, "p_paddr")]
+    [InlineData(PhysicalAddressField, 0x2_F000, "p_paddr")]
+    [InlineData(PhysicalAddressField, 0x9_E000, "p_paddr")]
+    [InlineData(PhysicalAddressField, 0xF_F000, "p_paddr")]
     [InlineData(0x34 + 4, 0x7000_0000, "p_offset of program header 0")]
     [InlineData(0x34 + 20, 0x7000_0000, "p_memsz")]
     public void ElfField_ThatCannotWork_IsNamed(int offset, int value, string field)

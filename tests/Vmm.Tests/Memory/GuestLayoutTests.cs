@@ -127,6 +127,7 @@ public sealed class GuestLayoutTests
             new(new Gpa(GuestLayout.ZeroPageAddress), 4096),
             new(new Gpa(GuestLayout.StartInfoAddress), 4096),
             new(new Gpa(GuestLayout.PageTablesAddress), 6 * 4096),
+            new(new Gpa(GuestLayout.MultibootInfoAddress), 4096),
             new(new Gpa(GuestLayout.CommandLineAddress), GuestLayout.CommandLineCapacity),
         ];
 

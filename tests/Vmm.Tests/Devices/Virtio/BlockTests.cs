@@ -238,6 +238,46 @@ public sealed class BlockTests
         Assert.Equal(2, bench.Device.Statistics.HostErrors);
     }
 
+    /// <summary>The kernel itself reads less than it is asked for: at most 2 GiB less a page at once.</summary>
+    [Fact]
+    public void ShortRead_OfTheHost_IsContinuedWhereItEnded()
+    {
+        const int PieceLength = 16 << 20;
+        const int PieceCount = 128;
+        const int EndLength = 1 << 20;
+        const long MostAtOnce = 0x7FFF_F000;
+        using var disk = new DiskImage(((long)PieceCount * PieceLength) + EndLength);
+        byte[] bytes = new byte[0x1000 + EndLength];
+        new Random(9).NextBytes(bytes);
+        using (FileStream file = new(disk.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.Position = MostAtOnce;
+            file.Write(bytes);
+        }
+
+        const ulong Piece = 4 << 20;
+        const ulong End = Piece + PieceLength;
+        using var bench = new VirtioBench(disk.Open(), layout: GuestLayout.Create(End + EndLength, 40));
+        bench.Driver.Start(size: Virtqueue.MaximumSize);
+        SetHeader(bench, 0, 0);
+
+        // All pieces but the last are the same memory, in which the last of them is left.
+        uint? written = bench.Driver.Send(
+            0,
+            [
+                new DriverBuffer(Header, 16, false),
+                .. Enumerable.Repeat(new DriverBuffer(Piece, PieceLength, true), PieceCount),
+                new DriverBuffer(End, EndLength, true),
+                new DriverBuffer(StatusByte, 1, true),
+            ]);
+
+        Assert.Equal(((uint)PieceCount * PieceLength) + EndLength + 1, written);
+        Assert.Equal(Ok, bench.Memory.Read<byte>(new Gpa(StatusByte)));
+        Assert.Equal(0, bench.Memory.Read<byte>(new Gpa(End - 0x1001)));
+        Assert.True(bench.Memory.GetReadOnlySpan(new Gpa(End - 0x1000), bytes.Length).SequenceEqual(bytes));
+        Assert.Equal(0, bench.Device.Statistics.HostErrors);
+    }
+
     [Fact]
     public void Image_Removed_IsUsedOn()
     {

@@ -237,6 +237,49 @@ public sealed class VsockTests : IDisposable
     }
 
     [Fact]
+    public void Host_ThatIsKilledInTheMiddleOfATransfer_GivesTheGuestAReset_AndTheNextOneIsServed()
+    {
+        Socket host = Connect(out uint port);
+
+        // Both ways something is under way: the host never reads, and sends more than the guest has buffers for.
+        byte[] data = new byte[32 << 10];
+        Send(VsockOperation.Data, port, data);
+        host.Blocking = false;
+        SocketError error = SocketError.Success;
+        while (error == SocketError.Success)
+        {
+            _ = host.Send(data, SocketFlags.None, out error);
+        }
+
+        Assert.Equal(SocketError.WouldBlock, error);
+        host.Dispose();
+
+        // It may be more than the guest has room for at once.
+        uint got = 0;
+        uint told = 0;
+        VsockHeader header = Receive(out _);
+        while (header.Operation is VsockOperation.Data or VsockOperation.CreditUpdate)
+        {
+            got += header.Length;
+            if (got - told > GuestBufferSize / 2)
+            {
+                Send(VsockOperation.CreditUpdate, port, forwarded: told = got);
+            }
+
+            header = Receive(out _);
+        }
+
+        Assert.Equal((VsockOperation.Reset, port), (header.Operation, header.SourcePort));
+        Assert.True(got > 8 * 0x2000, $"only {got} bytes came");
+        Send(VsockOperation.Data, port, "lost"u8); // the guest's packets of a connection that is over
+        Assert.Equal(port, Receive(VsockOperation.Reset).SourcePort);
+
+        using Socket next = Connect(out uint nextPort);
+        Send(VsockOperation.Data, nextPort, "next"u8);
+        Assert.Equal("next"u8.ToArray(), Read(next, 4));
+    }
+
+    [Fact]
     public void Guest_ThatEndsBothWays_ClosesTheHostsSocket()
     {
         using Socket host = Connect(out uint port);
