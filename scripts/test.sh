@@ -7,7 +7,8 @@
 # 140 columns too) and the shell scripts, builds the native executables and runs all tests: tier 0 (anywhere), tier 1 (with a
 # /dev/kvm) and tier 2 (in the laboratory, which needs no /dev/kvm). The reports (CTRF) are left in artifacts/test-results. The
 # tests of the hardware path run under the simulated SEV host that KVMSEV_SEV_HOST names or scripts/sev-host.sh builds; without
-# one they are skipped.
+# one they are skipped. One test of the control socket needs the QMP client that KVMSEV_QMP_CLIENT names or
+# scripts/qmp-client.sh fetches.
 #
 # Skipped and failed tests are listed with their reasons. The last line is always "N passed, N failed, N skipped", where
 # failed also counts the steps before the tests and test projects that crash, hang or hold no test. Exit code 0 if nothing
@@ -126,7 +127,7 @@ cd -- "$REPO_ROOT"
 need_dotnet
 need_compiler
 need jq=jq cpio=cpio qemu-system-x86_64=qemu-system-x86 shellcheck=shellcheck chromium=chromium chromedriver=chromium-driver \
-  iasl=acpica-tools mandoc=mandoc groff=groff zsh=zsh fish=fish
+  iasl=acpica-tools mandoc=mandoc groff=groff zsh=zsh fish=fish socat=socat
 # Firmware, and libvirt's verifier with what its package only recommends: tests compare with them.
 need /usr/share/ovmf/OVMF.fd=ovmf virt-qemu-sev-validate=libvirt-clients-qemu \
   /usr/lib/python3/dist-packages/lxml=python3-lxml /usr/lib/python3/dist-packages/cryptography=python3-cryptography
@@ -160,6 +161,17 @@ if [[ -z ${KVMSEV_SEV_HOST:-} ]]; then
       ;;
   esac
 fi
+
+qmp_client_code=0
+KVMSEV_QMP_CLIENT=$(scripts/qmp-client.sh) || qmp_client_code=$?
+case $qmp_client_code in
+  0) export KVMSEV_QMP_CLIENT ;;
+  3) unset KVMSEV_QMP_CLIENT ;;
+  *)
+    unset KVMSEV_QMP_CLIENT
+    fail "QMP client"
+    ;;
+esac
 
 mapfile -t projects < <(dotnet sln "$SOLUTION" list | grep '\.Tests\.csproj$')
 for project in ${projects[@]+"${projects[@]}"}; do

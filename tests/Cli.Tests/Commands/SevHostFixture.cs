@@ -95,13 +95,18 @@ internal sealed class SevHostFixture : IDisposable
     /// <param name="running">The machine.</param>
     public static async Task<ControlClient> ConnectAsync(string socket, Task<SevHostRun> running)
     {
-        while (!File.Exists(socket))
+        while (true)
         {
-            Assert.False(running.IsCompleted, running.IsCompleted ? (await running).Error : string.Empty);
-            await Task.Delay(20, TestContext.Current.CancellationToken);
+            try
+            {
+                return ControlClient.Connect(socket, TimeSpan.FromSeconds(30));
+            }
+            catch (IOException) when (!running.IsCompleted)
+            {
+                // Not there yet, or there and nobody listens yet.
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+            }
         }
-
-        return ControlClient.Connect(socket, TimeSpan.FromSeconds(30));
     }
 
     public void Dispose() => _folder.Dispose();
