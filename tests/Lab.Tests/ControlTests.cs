@@ -1,14 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using KvmSevVmm.TestSupport.Sharing;
 
 namespace KvmSevVmm.Lab.Tests;
 
 /// <summary>The control socket of simulated SEV guests that boot an unmodified Debian kernel.</summary>
-public sealed partial class ControlTests : IDisposable
+public sealed class ControlTests : IDisposable
 {
-    private const double PauseSeconds = 4;
     private readonly string _folder = Directory.CreateTempSubdirectory("kvmsev-control-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -23,9 +21,6 @@ public sealed partial class ControlTests : IDisposable
         Assert.Contains("ended: exit code 0, socket gone", seen);
         Assert.Equal("quit", ReadJson("ended.json").GetProperty("stop").GetProperty("reason").GetString());
     }
-
-    [GeneratedRegex(@"^\[ *(\d+\.\d+)\] (.*)$", RegexOptions.Multiline)]
-    private static partial Regex KernelLine();
 
     private static ulong Hex(JsonElement value) =>
         ulong.Parse(value.GetString()!.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
@@ -82,6 +77,7 @@ public sealed partial class ControlTests : IDisposable
         foreach (string line in (string[])
             [
                 """stop: status: {"status":"paused","running":false}""", "stop: no exit more: yes", "stop: no word more: yes",
+                "stop: the clock stood still: yes",
                 """cont: status: {"status":"running","running":true}""", "cont: the guest goes on: yes", "cpus: 2",
                 "driven: exit code 0, socket gone",
             ])
@@ -96,13 +92,8 @@ public sealed partial class ControlTests : IDisposable
         Assert.Contains(seen, static line => line.StartsWith("stop: labels: ", StringComparison.Ordinal) && line.Contains("kvm-clock"));
         Assert.Equal("power-off", ReadJson("driven.json").GetProperty("stop").GetProperty("reason").GetString());
 
-        // The guest's clock stood still with it, and nothing in the guest took the stop for a fault.
-        string console = File.ReadAllText(PathOf("driven.log"));
-        double[] times = [.. KernelLine().Matches(console).Select(
-            static line => double.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))];
-        double longest = times.Zip(times.Skip(1), static (before, after) => after - before).Max();
-        Assert.True(longest < PauseSeconds, $"the guest's clock went on for {longest} s");
-        Assert.DoesNotMatch("rcu.*stall|soft lockup|Marking clocksource|timekeeping watchdog", console);
+        // Nothing in the guest took the stop for a fault.
+        Assert.DoesNotMatch("rcu.*stall|soft lockup|Marking clocksource|timekeeping watchdog", File.ReadAllText(PathOf("driven.log")));
     }
 
     private JsonElement ReadJson(string name) => JsonDocument.Parse(File.ReadAllText(PathOf(name))).RootElement;

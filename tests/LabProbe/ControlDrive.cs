@@ -3,12 +3,13 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using KvmSevVmm.Vmm.Control;
 
 namespace KvmSevVmm.LabProbe;
 
 /// <summary>Clients of a real machine's control socket: one that dumps the map all the time, one that stops it, lets it go on and ends it.</summary>
-internal static class ControlDrive
+internal static partial class ControlDrive
 {
     /// <summary>The verb of <see cref="Watch"/>.</summary>
     public const string WatchVerb = "watch";
@@ -73,6 +74,9 @@ internal static class ControlDrive
         listener.Connect(new UnixDomainSocketEndPoint(socket));
         listener.Send("{\"execute\":\"qmp_capabilities\"}"u8);
         WaitFor("the console's first words", () => Length(console) > 2000);
+        long before = Length(console);
+        WaitFor("the console's next words", () => Length(console) > before);
+        long start = Stopwatch.GetTimestamp();
 
         client.Execute("stop");
         Thread.Sleep(300);
@@ -85,6 +89,8 @@ internal static class ControlDrive
         Report("stop: labels", labels);
         client.Execute("cont");
         Report("cont: status", client.Execute("query-status").GetRawText());
+        WaitFor("the console's words after the stop", () => TimesAfter(console, length).Length > 0);
+        ReportClock(Stopwatch.GetElapsedTime(start), TimesBefore(console, length)[^1], TimesAfter(console, length)[0]);
         WaitFor("the guest to be ready", () => File.ReadAllText(console, Encoding.Latin1).Contains(ready, StringComparison.Ordinal));
         Report("cont: the guest goes on", true);
         Report("cpus", client.Execute("query-cpus-fast").GetArrayLength().ToString(CultureInfo.InvariantCulture));
@@ -169,6 +175,26 @@ internal static class ControlDrive
             }
         }
     }
+
+    /// <summary>
+    /// Between the last line before the stop and the first one after it, the guest's clock must have gone on for as long as the host's, less
+    /// the standstill; a second of that is left to the host's looking.
+    /// </summary>
+    private static void ReportClock(TimeSpan host, double before, double after)
+    {
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"host {host.TotalSeconds:0.0} s, guest {after - before:0.0} s"));
+        Report("stop: the clock stood still", after - before <= (host - Standstill).TotalSeconds + 1);
+    }
+
+    private static double[] TimesBefore(string console, long length) => Times(File.ReadAllText(console, Encoding.Latin1)[..(int)length]);
+
+    private static double[] TimesAfter(string console, long length) => Times(File.ReadAllText(console, Encoding.Latin1)[(int)length..]);
+
+    private static double[] Times(string text) => [.. KernelTime().Matches(text).Select(
+        static line => double.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))];
+
+    [GeneratedRegex(@"^\[ *(\d+\.\d+)\] ", RegexOptions.Multiline)]
+    private static partial Regex KernelTime();
 
     private static long Length(string file) => File.Exists(file) ? new FileInfo(file).Length : 0;
 
