@@ -307,6 +307,24 @@ public static class VirtualMachineBuilder
         }
     }
 
+    /// <summary>
+    /// Leaves the PICs to an image of kvm-unit-tests as a BIOS does: with their vectors, and the one line open that "realmode" raises and
+    /// waits for. Images that leave real mode mask both PICs first.
+    /// </summary>
+    private static void OpenTestInterrupt(KvmVm vm)
+    {
+        SetPic(KvmIrqchipId.PicMaster, vector: 0x08, openLine: 2); // to which the other one is wired
+        SetPic(KvmIrqchipId.PicSlave, vector: 0x70, openLine: TestDevice.RealModeInterrupt - 8);
+
+        void SetPic(KvmIrqchipId id, byte vector, int openLine)
+        {
+            KvmIrqchip pic = vm.GetIrqChip((uint)id);
+            pic.Pic.IrqBase = vector;
+            pic.Pic.Imr = (byte)~(1 << openLine);
+            vm.SetIrqChip(pic);
+        }
+    }
+
     private static IoBus AttachDevices(
         VmConfig config,
         KvmVm vm,
@@ -359,6 +377,7 @@ public static class VirtualMachineBuilder
     private static void AttachTestDevices(
         VmConfig config, KvmVm vm, GuestMemory memory, IoBus ports, IoBus mmio, BoundedLog log, OwnedResources owned)
     {
+        OpenTestInterrupt(vm);
         var device = new TestDevice(gsi => new GsiLine(vm, gsi));
         ports.Register(TestDevice.RegisterPort, TestDevice.RegisterLength, device.Register, "test-register");
         ports.Register(TestDevice.FlushPort, TestDevice.RegisterLength, device.FlushPage, "test-flush");

@@ -25,6 +25,9 @@ public sealed class TestDevice
     /// <summary>How many lines there are.</summary>
     public const int InterruptCount = 24;
 
+    /// <summary>The line that an image raises in real mode, where a PIC delivers it.</summary>
+    public const int RealModeInterrupt = 11;
+
     /// <summary>Address of <see cref="Memory"/>.</summary>
     public const ulong MemoryAddress = 0xFF00_0000;
 

@@ -191,6 +191,49 @@ public sealed class RealGuestTests : IDisposable
         Assert.True(run.ExitCode == 1, $"{run.ExitCode} (1 is a test's success)\n{run.Error}");
     }
 
+    /// <summary>As "realmode" of kvm-unit-tests has it: no interrupt controller is set up, as if a BIOS had done so.</summary>
+    [KvmFact]
+    public void TestImage_IsWokenByALineThatItRaises_AtTheVectorOfABios()
+    {
+        const uint Idt = 0x3000;
+        const uint Handler = 0x5000;
+        const uint Gate = Idt + (8 * 0x73);
+        string image = _folder.File("irq.flat");
+        File.WriteAllBytes(image, MultibootKernel.Create(static c =>
+        {
+            // The handler: "xor eax, eax; out 0xf4, eax; hlt".
+            byte[] handler = [0x31, 0xC0, 0xE7, ExitPort, 0xF4];
+            for (int i = 0; i < handler.Length; i++)
+            {
+                c.mov(__byte_ptr[Handler + i], handler[i]);
+            }
+
+            c.mov(esp, 0x9000);
+            c.mov(__word_ptr[0x2000], 0x7FF);
+            c.mov(__dword_ptr[0x2002], Idt);
+            c.lidt(__[0x2000]);
+            c.mov(eax, cs);
+            c.shl(eax, 16);
+            c.or(eax, Handler);
+            c.mov(__dword_ptr[Gate], eax);
+            c.mov(__dword_ptr[Gate + 4], 0x8E00);
+            c.mov(dx, 0x200B);
+            c.mov(eax, 1);
+            c.@out(dx, eax);
+            c.dec(eax);
+            c.@out(dx, eax);
+            c.sti();
+            c.hlt();
+            c.inc(eax);
+            c.@out(ExitPort, eax);
+            c.hlt();
+        }));
+
+        CliResult run = Run("run", "--kernel", image, "--serial", "off", "--timeout", "20s");
+
+        Assert.True(run.ExitCode == 1, $"{run.ExitCode} (1 is a test's success)\n{run.Error}");
+    }
+
     [KvmFact]
     public void TestImage_FindsItsArgumentsAndEndsWithItsStatus()
     {
