@@ -179,7 +179,9 @@ public sealed unsafe partial class KvmVcpu
         Ioctl.Set(_handle, IoctlNumbers.SetMpState, in argument);
     }
 
-    /// <summary>Tells the guest, through its kvm-clock, that it was stopped, so that its watchdogs do not fire (KVM_KVMCLOCK_CTRL).</summary>
+    /// <summary>
+    /// Tells the guest, through its kvm-clock, that it was stopped, so that its watchdogs do not fire (KVM_KVMCLOCK_CTRL).
+    /// </summary>
     /// <returns>False when this vCPU has no kvm-clock (EINVAL), so that there is nobody to tell.</returns>
     /// <exception cref="KvmException">The kernel refused for another reason.</exception>
     public bool TryTellOfPause()

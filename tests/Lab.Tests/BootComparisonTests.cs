@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace KvmSevVmm.Lab.Tests;
 
-/// <summary>What <c>map diff</c> and <c>map timeline</c> make of real boots of one kernel: other places, other sizes, the same kinds.</summary>
+/// <summary>
+/// What <c>map diff</c> and <c>map timeline</c> make of real boots of one kernel: other places, other sizes, the same kinds.
+/// </summary>
 public sealed class BootComparisonTests : IDisposable
 {
     private static readonly string[] Boots = ["kaslr", "nokaslr", "large"];

@@ -8,7 +8,9 @@ using KvmSevVmm.Vmm.Control;
 
 namespace KvmSevVmm.LabProbe;
 
-/// <summary>Clients of a real machine's control socket: one that dumps the map all the time, one that stops it, lets it go on and ends it.</summary>
+/// <summary>
+/// Clients of a real machine's control socket: one that dumps the map all the time, one that stops it, lets it go on and ends it.
+/// </summary>
 internal static partial class ControlDrive
 {
     /// <summary>The verb of <see cref="Watch"/>.</summary>
@@ -177,12 +179,13 @@ internal static partial class ControlDrive
     }
 
     /// <summary>
-    /// Between the last line before the stop and the first one after it, the guest's clock must have gone on for as long as the host's, less
-    /// the standstill; a second of that is left to the host's looking.
+    /// Between the last line before the stop and the first one after it, the guest's clock must have gone on for as long as the host's,
+    /// less the standstill; a second of that is left to the host's looking.
     /// </summary>
     private static void ReportClock(TimeSpan host, double before, double after)
     {
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"host {host.TotalSeconds:0.0} s, guest {after - before:0.0} s"));
+        Console.Error.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"host {host.TotalSeconds:0.0} s, guest {after - before:0.0} s"));
         Report("stop: the clock stood still", after - before <= (host - Standstill).TotalSeconds + 1);
     }
 

@@ -17,7 +17,10 @@ internal static class Verbs
     internal static readonly VerbGroup Root = new(
         null,
         "A virtual machine monitor for Linux KVM, made for AMD SEV guests: it knows which\nguest page is private and which is shared.",
-        [RunCommand.Verb, CtlCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, CompletionCommand.Verb, ManCommand.Verb, VersionCommand.Verb],
+        [
+            RunCommand.Verb, CtlCommand.Verb, MeasureCommand.Verb, DoctorCommand.Verb, CompletionCommand.Verb, ManCommand.Verb,
+            VersionCommand.Verb,
+        ],
         [
             new VerbGroup(
                 "map",

@@ -10,7 +10,8 @@ namespace KvmSevVmm.Cli.Output;
 /// <remarks>
 /// The content goes to a hidden file beside the target, which a rename puts in its place; other programs never see half of it. Devices,
 /// FIFOs and descriptors (<c>/dev/fd/3</c>) cannot be replaced by a rename and are written directly, as is a file whose directory admits no
-/// new one. New files get mode 0600 unless their opener wants another, a file that is replaced keeps its mode. <c>-</c> and <c>/dev/stdout</c> are the standard output.
+/// new one. New files get mode 0600 unless their opener wants another, a file that is replaced keeps its mode. <c>-</c> and
+/// <c>/dev/stdout</c> are the standard output.
 /// </remarks>
 internal sealed class OutputFile : IDisposable
 {

@@ -116,11 +116,11 @@ public sealed class ControlServer : IDisposable
 
     private async Task WatchMapAsync()
     {
-        using PeriodicTimer timer = new(MapEventPeriod);
         try
         {
-            while (await timer.WaitForNextTickAsync(_end.Token).ConfigureAwait(false))
+            while (true)
             {
+                await Task.Delay(MapEventPeriod, _end.Token).ConfigureAwait(false);
                 _machine.TellOfMap();
             }
         }

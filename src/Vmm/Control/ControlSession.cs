@@ -111,9 +111,12 @@ internal sealed class ControlSession : IDisposable
         try
         {
             QmpRequest request = QmpRequest.Parse(message, out id);
-            if (Negotiate(request, token))
+            if (Negotiate(request))
             {
                 await SendAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
+
+                // Only now: a client that negotiates expects its answer, and no event, next.
+                Told = TellAsync(_events!, token);
                 return;
             }
 
@@ -145,7 +148,7 @@ internal sealed class ControlSession : IDisposable
         await SendAsync(refusal, token).ConfigureAwait(false);
     }
 
-    private bool Negotiate(QmpRequest request, CancellationToken token)
+    private bool Negotiate(QmpRequest request)
     {
         bool isNegotiation = request.Command == Negotiation;
         if (isNegotiation == _events is not null)
@@ -160,7 +163,6 @@ internal sealed class ControlSession : IDisposable
         if (isNegotiation)
         {
             _events = _machine.Events.Subscribe();
-            Told = TellAsync(_events, token);
         }
 
         return isNegotiation;

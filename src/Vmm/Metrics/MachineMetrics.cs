@@ -12,7 +12,10 @@ public static class MachineMetrics
     public static IReadOnlyList<Metric> Of(MachineStatus status, bool hasEnded = false) =>
     [
         Gauge("kvmsev_info", "1, labelled with what protects the guest's memory.", One(1, ("mode", SevModeWords.WordFor(status.Mode)))),
-        Gauge("kvmsev_running", "1 while the guest runs, 0 while it stands still and when it has ended.", One(status.IsPaused || hasEnded ? 0UL : 1)),
+        Gauge(
+            "kvmsev_running",
+            "1 while the guest runs, 0 while it stands still and when it has ended.",
+            One(status.IsPaused || hasEnded ? 0UL : 1)),
         Gauge("kvmsev_guest_memory_bytes", "The guest's memory.", One(status.GuestMemoryBytes)),
         Gauge(
             "kvmsev_pages",

@@ -63,7 +63,8 @@ public static class SharedRegionMapJson
     }
 
     /// <summary>
-    /// Reads a map. Strict: everything that <see cref="Write(SharedRegionMap, Stream)"/> would not write, but for white space and the order of names, is refused.
+    /// Reads a map. Strict: everything that <see cref="Write(SharedRegionMap, Stream)"/> would not write, but for white space and the
+    /// order of names, is refused.
     /// </summary>
     /// <param name="input">The document; at most 8 bytes are held for each of its runs.</param>
     /// <param name="source">What to call it in an error: the file as the user wrote it.</param>

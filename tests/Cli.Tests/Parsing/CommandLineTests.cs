@@ -52,7 +52,8 @@ public sealed class CommandLineTests
     {
         CliRunner.Run("map", "show").AssertFailure(64, "an argument is missing", "usage: kvmsev map show {FILE|--socket PATH} [OPTIONS]");
         CliRunner.Run("map", "diff", "a").AssertFailure(64, "an argument is missing", "usage: kvmsev map diff A B [OPTIONS]");
-        CliRunner.Run("map", "at", "a").AssertFailure(64, "an argument is missing", "usage: kvmsev map at {FILE|--socket PATH} GPA... [OPTIONS]");
+        CliRunner.Run("map", "at", "a").AssertFailure(
+            64, "an argument is missing", "usage: kvmsev map at {FILE|--socket PATH} GPA... [OPTIONS]");
     }
 
     [Theory]

@@ -44,7 +44,8 @@ internal static class CtlCommand
             new VerbExample("Does it run?", "ctl", "--socket", "guest.sock", "status"),
             new VerbExample("Is this page shared, and since when?", "ctl", "--socket", "guest.sock", "page", "--arg", "gpa=0x1f000"),
             new VerbExample("What has changed since generation 600?", "ctl", "--socket", "guest.sock", "journal", "{\"since\": 600}"),
-            new VerbExample("Everything that is counted, for Prometheus:", "ctl", "--socket", "guest.sock", "metrics", "--format", "prometheus"),
+            new VerbExample(
+                "Everything that is counted, for Prometheus:", "ctl", "--socket", "guest.sock", "metrics", "--format", "prometheus"),
             new VerbExample("Watch it:", "ctl", "--socket", "guest.sock", "events"),
             new VerbExample("Switch it off:", "ctl", "--socket", "guest.sock", "powerdown"),
         ],

@@ -15,8 +15,8 @@ internal sealed class CtlOptions : CommonOptions
     public string? Socket { get; set; }
 
     /// <summary>The command.</summary>
-    [Choices("status", "stop", "cont", "powerdown", "reset", "quit", "cpus", "sev", "map", "page", "journal", "exits", "guard", "migratable",
-        CtlWords.Metrics, CtlWords.Events, "commands")]
+    [Choices("status", "stop", "cont", "powerdown", "reset", "quit", "cpus", "sev", "map", "page", "journal", "exits", "guard",
+        "migratable", CtlWords.Metrics, CtlWords.Events, "commands")]
     [Value(0, MetaName = "COMMAND", Required = true,
         HelpText = "status, stop, cont, powerdown, reset, quit, cpus, sev, map, page, journal, exits, guard, migratable, metrics, events, "
             + "commands, or any command of the control socket.")]

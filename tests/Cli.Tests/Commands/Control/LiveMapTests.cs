@@ -53,7 +53,9 @@ public sealed class LiveMapTests
 
         Assert.Equal(1, at.ExitCode);
         string[] lines = at.Output.Split('\n');
-        Assert.Matches(@"^0x5123           shared     \[0x5000, 0x6000\) virtqueue 0 of disk0, since [0-9]+\.[0-9]{6} s \(call 1, vCPU 1\)$", lines[0]);
+        Assert.Matches(
+            @"^0x5123           shared     \[0x5000, 0x6000\) virtqueue 0 of disk0, since [0-9]+\.[0-9]{6} s \(call 1, vCPU 1\)$",
+            lines[0]);
         Assert.Equal("0x9000           unreported [0x6000, 0x4000000)", lines[1]);
         Assert.Equal("0xffffffffff     -", lines[2]);
         JsonSchemas.AssertFits(json.Output);
@@ -128,7 +130,8 @@ public sealed class LiveMapTests
 
         using ControlSocket socket = new(new FakeRunningMachine { SharedRegions = tracker });
 
-        (int exitCode, string output, long peak) = await ProcessTests.RunAndMeasure("map", "show", "--socket", socket.Path, "--format", "svg");
+        (int exitCode, string output, long peak) = await ProcessTests.RunAndMeasure(
+            "map", "show", "--socket", socket.Path, "--format", "svg");
 
         Assert.Equal(0, exitCode);
         Assert.EndsWith("</svg>\n", output, StringComparison.Ordinal);
