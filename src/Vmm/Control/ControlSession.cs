@@ -26,6 +26,7 @@ internal sealed class ControlSession : IDisposable
     private readonly SemaphoreSlim _streams;
     private readonly SemaphoreSlim _sending = new(1);
     private readonly JsonValueSplitter _splitter = new();
+    private readonly TaskCompletionSource _hasAnswered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ChannelReader<ReadOnlyMemory<byte>>? _events;
 
     /// <summary>Begins a session.</summary>
@@ -111,12 +112,17 @@ internal sealed class ControlSession : IDisposable
         try
         {
             QmpRequest request = QmpRequest.Parse(message, out id);
-            if (Negotiate(request))
+            if (Negotiate(request, token))
             {
-                await SendAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
+                try
+                {
+                    await SendAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
+                }
+                finally
+                {
+                    _hasAnswered.SetResult();
+                }
 
-                // Only now: a client that negotiates expects its answer, and no event, next.
-                Told = TellAsync(_events!, token);
                 return;
             }
 
@@ -148,7 +154,7 @@ internal sealed class ControlSession : IDisposable
         await SendAsync(refusal, token).ConfigureAwait(false);
     }
 
-    private bool Negotiate(QmpRequest request)
+    private bool Negotiate(QmpRequest request, CancellationToken token)
     {
         bool isNegotiation = request.Command == Negotiation;
         if (isNegotiation == _events is not null)
@@ -163,6 +169,7 @@ internal sealed class ControlSession : IDisposable
         if (isNegotiation)
         {
             _events = _machine.Events.Subscribe();
+            Told = TellAsync(_events, token);
         }
 
         return isNegotiation;
@@ -172,6 +179,8 @@ internal sealed class ControlSession : IDisposable
     {
         try
         {
+            // A client that negotiates expects its answer, and no event, next.
+            await _hasAnswered.Task.ConfigureAwait(false);
             await foreach (ReadOnlyMemory<byte> message in events.ReadAllAsync(token).ConfigureAwait(false))
             {
                 await SendAsync(message, token).ConfigureAwait(false);
