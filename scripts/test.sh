@@ -90,6 +90,22 @@ check_line_lengths() {
     --extended-regexp '.{141,}' src tests
 }
 
+# provide VARIABLE SCRIPT: exports what a script prints for the tests, unless it is set already. Where the script cannot have it
+# (exit code 3) it says so; the tests that need it are skipped and say so too.
+provide() {
+  local value code=0
+  [[ -z ${!1:-} ]] || return 0
+  value=$("scripts/$2.sh") || code=$?
+  case $code in
+    0) export "$1=$value" ;;
+    3) unset "$1" ;;
+    *)
+      unset "$1"
+      fail "scripts/$2.sh"
+      ;;
+  esac
+}
+
 # run_tests PROJECT: one test project, and its numbers into the sums. Projects run one after the other: laboratories and
 # deadlines do not mix with a machine that is busy with other tests.
 run_tests() {
@@ -148,30 +164,8 @@ KVMSEV_TEST_KERNEL=$(scripts/guest-image.sh --print kernel)
 export KVMSEV_TEST_KERNEL
 # Some hundred processes: the native program starts ten times as fast as the one beside the tests.
 export KVMSEV_TEST_PROGRAM="$ARTIFACTS/kvmsev"
-if [[ -z ${KVMSEV_SEV_HOST:-} ]]; then
-  sev_host_code=0
-  KVMSEV_SEV_HOST=$(scripts/sev-host.sh) || sev_host_code=$?
-  case $sev_host_code in
-    0) export KVMSEV_SEV_HOST ;;
-    # It said so; the tests that need it are skipped and say so too.
-    3) unset KVMSEV_SEV_HOST ;;
-    *)
-      unset KVMSEV_SEV_HOST
-      fail "simulated SEV host"
-      ;;
-  esac
-fi
-
-qmp_client_code=0
-KVMSEV_QMP_CLIENT=$(scripts/qmp-client.sh) || qmp_client_code=$?
-case $qmp_client_code in
-  0) export KVMSEV_QMP_CLIENT ;;
-  3) unset KVMSEV_QMP_CLIENT ;;
-  *)
-    unset KVMSEV_QMP_CLIENT
-    fail "QMP client"
-    ;;
-esac
+provide KVMSEV_SEV_HOST sev-host
+provide KVMSEV_QMP_CLIENT qmp-client
 
 mapfile -t projects < <(dotnet sln "$SOLUTION" list | grep '\.Tests\.csproj$')
 for project in ${projects[@]+"${projects[@]}"}; do

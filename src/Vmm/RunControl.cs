@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KvmSevVmm.KvmNative;
 using KvmSevVmm.KvmNative.Abi;
 using KvmSevVmm.KvmNative.Errors;
@@ -13,7 +14,7 @@ namespace KvmSevVmm.Vmm;
 /// </remarks>
 internal sealed class RunControl
 {
-    /// <summary>How long a thread may take to stand still: a disk may be busy with one long write.</summary>
+    /// <summary>How long all threads together may take to stand still: a disk may be busy with one long write.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
@@ -23,7 +24,7 @@ internal sealed class RunControl
     private KvmClockData? _stoppedClock;
     private bool _hasBegun;
     private bool _hasEnded;
-    private bool _isPaused;
+    private volatile bool _isPaused;
 
     /// <summary>Makes the control of a machine that does not run yet.</summary>
     /// <param name="parts">The machine.</param>
@@ -36,17 +37,8 @@ internal sealed class RunControl
         _log = log;
     }
 
-    /// <summary>Whether the guest stands still because it was asked to.</summary>
-    public bool IsPaused
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _isPaused;
-            }
-        }
-    }
+    /// <summary>Whether the guest stands still because it was asked to. Waits for nobody.</summary>
+    public bool IsPaused => _isPaused;
 
     /// <summary>Lets the guest run for the first time, unless it was asked to stand still; the vCPUs' threads are started.</summary>
     public void Begin()
@@ -94,9 +86,7 @@ internal sealed class RunControl
             _isPaused = false;
             if (_hasBegun)
             {
-                RestartClock();
-                _parts.Virtio.Resume();
-                Release();
+                GoOn();
             }
 
             return true;
@@ -134,15 +124,32 @@ internal sealed class RunControl
             thread.RequestPause();
         }
 
-        string? late = _threads.FirstOrDefault(static thread => !thread.WaitStill(StopLimit))?.Name ?? _parts.Virtio.Pause(StopLimit);
-        if (late is not null)
+        long start = Stopwatch.GetTimestamp();
+        string? late = _threads.FirstOrDefault(thread => !thread.WaitStill(Rest(start)))?.Name;
+        if (late is null)
         {
-            _parts.Virtio.Resume();
-            Release();
-            throw new TimeoutException($"the thread {late} did not stop within {StopLimit.TotalSeconds:0} s");
+            _stoppedClock = TryClock(() => _parts.Vm.GetClock());
+            late = _parts.Virtio.Pause(() => Rest(start));
         }
 
-        _stoppedClock = TryClock(() => _parts.Vm.GetClock());
+        if (late is not null)
+        {
+            GoOn();
+            throw new TimeoutException($"the thread {late} did not stop within {StopLimit.TotalSeconds:0} s");
+        }
+    }
+
+    private static TimeSpan Rest(long start)
+    {
+        TimeSpan rest = StopLimit - Stopwatch.GetElapsedTime(start);
+        return rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
+    }
+
+    private void GoOn()
+    {
+        RestartClock();
+        _parts.Virtio.Resume();
+        Release();
     }
 
     private void Release()

@@ -62,17 +62,7 @@ public sealed class BootComparisonTests : IDisposable
     {
         string? reason = Laboratory.SkipReason("kvmsev");
         Assert.SkipWhen(reason is not null, reason ?? string.Empty);
-        File.Copy(Laboratory.GuestImage("kernel"), Path.Combine(_folder, "vmlinuz"));
-        File.Copy(Laboratory.GuestImage("initramfs"), Path.Combine(_folder, "initramfs"));
-        LabOutput run = Laboratory.Run(
-            "scripts/lab.sh",
-            [
-                "--file", Path.Combine(_folder, "vmlinuz"), "--file", Path.Combine(_folder, "initramfs"),
-                "--file", Path.Combine(AppContext.BaseDirectory, "Scripts", "boots.sh"), "--out", Path.Combine(_folder, "out"),
-                "--timeout", "560", "--", "sh", "/in/boots.sh",
-            ],
-            TimeSpan.FromSeconds(600));
-        Assert.True(run.ExitCode == 0, $"{run.Output}\n{run.Error}");
+        Laboratory.RunScript("boots.sh", _folder);
     }
 
     private string PathOf(string name) => Path.Combine(_folder, "out", name);

@@ -21,20 +21,9 @@ public sealed class FirmwareTests : IDisposable
         string? reason = Laboratory.SkipReason("kvmsev");
         Assert.SkipWhen(reason is not null, reason ?? string.Empty);
         Assert.SkipUnless(File.Exists(Firmware), $"no {Firmware}: Debian's package ovmf is not installed");
-        File.Copy(Laboratory.GuestImage("kernel"), Path.Combine(_folder, "vmlinuz"));
-        File.Copy(Laboratory.GuestImage("initramfs"), Path.Combine(_folder, "initramfs"));
 
-        LabOutput run = Laboratory.Run(
-            "scripts/lab.sh",
-            [
-                "--file", Path.Combine(_folder, "vmlinuz"), "--file", Path.Combine(_folder, "initramfs"), "--file", Firmware,
-                "--file", Path.Combine(AppContext.BaseDirectory, "Scripts", "firmware.sh"), "--out", Output, "--timeout", "500",
-                "--memory", "7168",
-                "--", "sh", "/in/firmware.sh",
-            ],
-            TimeSpan.FromSeconds(560));
+        LabOutput run = Laboratory.RunScript("firmware.sh", _folder, "--file", Firmware, "--memory", "7168");
 
-        Assert.True(run.ExitCode == 0, $"{run.Output}\n{run.Error}");
         Assert.Contains("plain: exit code 0", run.Output, StringComparison.Ordinal);
         Assert.Contains("simulated: exit code 0", run.Output, StringComparison.Ordinal);
         CheckConsole("plain", cpus: 1);

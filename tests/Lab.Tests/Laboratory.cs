@@ -12,6 +12,9 @@ internal static class Laboratory
     /// <summary>QEMU 7.2's TCG, seen once in a CI run: an interrupt raised without its lock.</summary>
     private const string EmulatorAssertion = "tcg_handle_interrupt: assertion failed";
 
+    /// <summary>How long a script may take.</summary>
+    private static readonly TimeSpan ScriptLimit = TimeSpan.FromSeconds(560);
+
     /// <summary>Why there is no laboratory here, or null.</summary>
     /// <param name="artifacts">What must have been built.</param>
     public static string? SkipReason(params ReadOnlySpan<string> artifacts)
@@ -72,6 +75,28 @@ internal static class Laboratory
 
         TestContext.Current.AddWarning($"QEMU failed its assertion ({EmulatorAssertion}); the laboratory was started once more");
         return RunOnce(script, words, timeout);
+    }
+
+    /// <summary>Has one of <c>Scripts/</c> boot guests in the laboratory, and asserts that it ends well.</summary>
+    /// <param name="script">The script's name. It finds the test guest's kernel and initramfs as /in/vmlinuz and /in/initramfs.</param>
+    /// <param name="folder">A folder of the test's own; what the script leaves in /out comes back to <c>out</c> in it.</param>
+    /// <param name="options">More options of lab.sh.</param>
+    /// <returns>What the script printed.</returns>
+    public static LabOutput RunScript(string script, string folder, params IEnumerable<string> options)
+    {
+        string kernel = Path.Combine(folder, "vmlinuz");
+        string initramfs = Path.Combine(folder, "initramfs");
+        File.Copy(GuestImage("kernel"), kernel);
+        File.Copy(GuestImage("initramfs"), initramfs);
+        LabOutput run = Run(
+            "scripts/lab.sh",
+            [
+                "--file", kernel, "--file", initramfs, "--file", Path.Combine(AppContext.BaseDirectory, "Scripts", script),
+                "--out", Path.Combine(folder, "out"), "--timeout", $"{ScriptLimit.TotalSeconds}", .. options, "--", "sh", $"/in/{script}",
+            ],
+            ScriptLimit + TimeSpan.FromSeconds(40));
+        Assert.True(run.ExitCode == 0, $"{run.Output}\n{run.Error}");
+        return run;
     }
 
     private static LabOutput RunOnce(string script, string[] arguments, TimeSpan timeout)

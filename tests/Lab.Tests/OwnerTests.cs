@@ -18,20 +18,10 @@ public sealed class OwnerTests : IDisposable
     {
         string? reason = Laboratory.SkipReason("kvmsev");
         Assert.SkipWhen(reason is not null, reason ?? string.Empty);
-        File.Copy(Laboratory.GuestImage("kernel"), Path.Combine(_folder, "vmlinuz"));
-        File.Copy(Laboratory.GuestImage("initramfs"), Path.Combine(_folder, "initramfs"));
         string output = Path.Combine(_folder, "out");
 
-        LabOutput run = Laboratory.Run(
-            "scripts/lab.sh",
-            [
-                "--file", Path.Combine(_folder, "vmlinuz"), "--file", Path.Combine(_folder, "initramfs"),
-                "--file", Path.Combine(AppContext.BaseDirectory, "Scripts", "owner.sh"), "--out", output, "--timeout", "560",
-                "--", "sh", "/in/owner.sh",
-            ],
-            TimeSpan.FromSeconds(600));
+        Laboratory.RunScript("owner.sh", _folder);
 
-        Assert.True(run.ExitCode == 0, $"{run.Output}\n{run.Error}");
         string console = File.ReadAllText(Path.Combine(output, "console.log"));
         Assert.Contains("Memory Encryption Features active: AMD SEV", console, StringComparison.Ordinal);
         Assert.Contains(

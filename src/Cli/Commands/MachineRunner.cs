@@ -31,7 +31,15 @@ internal sealed class MachineRunner : IMachineRunner
             using ControlServer? server = config.ApiSocketPath is string path
                 ? ControlServer.Start(path, control, outputs.Log)
                 : null;
-            return Run(config, outputs, control, stop, start);
+            try
+            {
+                return Run(config, outputs, control, stop, start);
+            }
+            finally
+            {
+                // For whoever is connected, if it ended by an exception; otherwise it has been said.
+                control.End(StopReason.MonitorError);
+            }
         }
         finally
         {
@@ -59,7 +67,11 @@ internal sealed class MachineRunner : IMachineRunner
             using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
             using PosixSignalRegistration? resize = io.VirtioConsoleSize is null ? null : FollowTerminalSize(machine, outputs);
             using IDisposable? rawTerminal = outputs.EnterRawTerminal?.Invoke();
-            control.Attach(machine);
+            if (!config.IsLaunchOnly)
+            {
+                control.Attach(machine);
+            }
+
             MachineOutcome outcome;
             using (outputs.Metrics is { } metrics ? new MetricsWriter(metrics, machine, outputs.Log) : null)
             {

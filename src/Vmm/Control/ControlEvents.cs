@@ -18,14 +18,14 @@ internal sealed class ControlEvents
 
     /// <summary>Every event that there is, in the order of their names.</summary>
     internal static IReadOnlyList<string> Names { get; } =
-        ["GUEST_PANICKED", "RESET", "RESUME", "SHUTDOWN", "STOP", "x-kvmsev-map-changed"];
+        ["GUEST_PANICKED", "POWERDOWN", "RESET", "RESUME", "SHUTDOWN", "STOP", "x-kvmsev-map-changed"];
 
     /// <summary>Begins to tell a client.</summary>
     /// <returns>What it is told, one message each; complete when there is nothing more to tell.</returns>
     internal ChannelReader<ReadOnlyMemory<byte>> Subscribe()
     {
         Channel<ReadOnlyMemory<byte>> client = Channel.CreateBounded<ReadOnlyMemory<byte>>(
-            new BoundedChannelOptions(QueueLength) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+            new BoundedChannelOptions(QueueLength) { FullMode = BoundedChannelFullMode.DropOldest });
         lock (_lock)
         {
             _clients.Add(client);
@@ -63,6 +63,9 @@ internal sealed class ControlEvents
 
     /// <summary>The guest stands still.</summary>
     internal void Stopped() => Tell("STOP");
+
+    /// <summary>The power button was pressed for a client.</summary>
+    internal void PoweredDown() => Tell("POWERDOWN");
 
     /// <summary>The machine has ended.</summary>
     /// <param name="reason">Why.</param>

@@ -62,10 +62,10 @@ public sealed class ControlServer : IDisposable
     public void Dispose()
     {
         _machine.Events.Complete();
-        _ = Task.WaitAll([.. _sessions.Values.Select(static session => session.Told)], TellLimit);
+        _ = WaitForEnd(_sessions.Values.Select(static session => session.Told), TellLimit);
         _end.Cancel();
         _listener.Dispose();
-        if (!Task.WaitAll([_accepting, _watchingMap, .. _sessions.Keys], EndLimit))
+        if (!WaitForEnd([_accepting, _watchingMap, .. _sessions.Keys], EndLimit))
         {
             _log.Warning("The control socket has sessions that do not end");
         }
@@ -76,8 +76,15 @@ public sealed class ControlServer : IDisposable
 
     /// <summary>Whether an error only says that a client, or the server, has gone.</summary>
     /// <param name="error">The error.</param>
-    internal static bool IsEnd(Exception error) =>
-        error is OperationCanceledException or SocketException or ObjectDisposedException or IOException;
+    internal static bool IsEnd(Exception error) => error is OperationCanceledException or SocketException or ObjectDisposedException
+        or IOException { InnerException: SocketException or ObjectDisposedException };
+
+    /// <summary>Waits for tasks however they end.</summary>
+    /// <returns>False when the time ran out.</returns>
+    private static bool WaitForEnd(IEnumerable<Task> tasks, TimeSpan timeout) => Task
+        .WhenAll(tasks)
+        .ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default)
+        .Wait(timeout);
 
     private async Task AcceptAsync()
     {
@@ -121,7 +128,7 @@ public sealed class ControlServer : IDisposable
             while (true)
             {
                 await Task.Delay(MapEventPeriod, _end.Token).ConfigureAwait(false);
-                _machine.TellOfMap();
+                await _machine.TellOfMapAsync().ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException)

@@ -7,8 +7,8 @@ using KvmSevVmm.Sev.Commands;
 namespace KvmSevVmm.Vmm.Control;
 
 /// <summary>
-/// One client of the control socket: reads a command, answers it, reads the next; between two answers it is told of events. Its memory is
-/// bounded by its buffers.
+/// One client of the control socket: reads a command, answers it, reads the next. Events go out before the answer to a command that made
+/// them, or when they happen. Its memory is bounded by its buffers.
 /// </summary>
 internal sealed class ControlSession : IDisposable
 {
@@ -19,6 +19,12 @@ internal sealed class ControlSession : IDisposable
 
     /// <summary>How long a client may take to read an answer that is streamed, which holds what is written for it.</summary>
     private static readonly TimeSpan StreamLimit = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a client waits for others that read streams.</summary>
+    private static readonly TimeSpan StreamPatience = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long a client may take to negotiate; one that was connected and forgotten must not keep others out.</summary>
+    private static readonly TimeSpan NegotiationLimit = TimeSpan.FromMinutes(5);
 
     private readonly Socket _socket;
     private readonly ControlCommands _commands;
@@ -52,10 +58,16 @@ internal sealed class ControlSession : IDisposable
         try
         {
             await SendAsync(QmpMessages.Greeting(), token).ConfigureAwait(false);
+            using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+            limit.CancelAfter(NegotiationLimit);
             byte[] buffer = new byte[ReadSize];
-            while (await _socket.ReceiveAsync(buffer.AsMemory(), token).ConfigureAwait(false) is > 0 and int length)
+            while (await _socket.ReceiveAsync(buffer.AsMemory(), limit.Token).ConfigureAwait(false) is > 0 and int length)
             {
                 await TakeAsync(buffer.AsMemory(0, length), token).ConfigureAwait(false);
+                if (_events is not null)
+                {
+                    limit.CancelAfter(Timeout.InfiniteTimeSpan);
+                }
             }
         }
         finally
@@ -112,17 +124,9 @@ internal sealed class ControlSession : IDisposable
         try
         {
             QmpRequest request = QmpRequest.Parse(message, out id);
-            if (Negotiate(request, token))
+            if (IsNegotiation(request))
             {
-                try
-                {
-                    await SendAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
-                }
-                finally
-                {
-                    _hasAnswered.SetResult();
-                }
-
+                await BeginTellingAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
                 return;
             }
 
@@ -133,11 +137,17 @@ internal sealed class ControlSession : IDisposable
                 return;
             }
 
-            await SendAsync(QmpMessages.Return(id, answer.Value), token).ConfigureAwait(false);
-            if (request.Command == RunCommands.Quit)
+            try
             {
-                // Only now, so that the client has its answer.
-                _machine.Quit();
+                await SendAsync(QmpMessages.Return(id, answer.Value), token).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (request.Command == RunCommands.Quit)
+                {
+                    // Only now, so that the client has its answer if it is there to take it.
+                    _machine.Quit();
+                }
             }
 
             return;
@@ -154,7 +164,7 @@ internal sealed class ControlSession : IDisposable
         await SendAsync(refusal, token).ConfigureAwait(false);
     }
 
-    private bool Negotiate(QmpRequest request, CancellationToken token)
+    private bool IsNegotiation(QmpRequest request)
     {
         bool isNegotiation = request.Command == Negotiation;
         if (isNegotiation == _events is not null)
@@ -168,22 +178,38 @@ internal sealed class ControlSession : IDisposable
 
         if (isNegotiation)
         {
-            _events = _machine.Events.Subscribe();
-            Told = TellAsync(_events, token);
+            QmpArguments arguments = new(request.Arguments);
+            arguments.RefuseItems("enable", static name => $"Capability {name} not available");
+            arguments.End();
         }
 
         return isNegotiation;
+    }
+
+    /// <summary>Answers a client that negotiates. What happens meanwhile it is told next, and not before.</summary>
+    private async Task BeginTellingAsync(ReadOnlyMemory<byte> answer, CancellationToken token)
+    {
+        ChannelReader<ReadOnlyMemory<byte>> events = _machine.Events.Subscribe();
+        Told = TellAsync(events, token);
+        try
+        {
+            await SendAsync(answer, token).ConfigureAwait(false);
+        }
+        finally
+        {
+            _events = events;
+            _hasAnswered.SetResult();
+        }
     }
 
     private async Task TellAsync(ChannelReader<ReadOnlyMemory<byte>> events, CancellationToken token)
     {
         try
         {
-            // A client that negotiates expects its answer, and no event, next.
             await _hasAnswered.Task.ConfigureAwait(false);
-            await foreach (ReadOnlyMemory<byte> message in events.ReadAllAsync(token).ConfigureAwait(false))
+            while (await events.WaitToReadAsync(token).ConfigureAwait(false))
             {
-                await SendAsync(message, token).ConfigureAwait(false);
+                await SendAsync(default, token).ConfigureAwait(false);
             }
         }
         catch (Exception error) when (ControlServer.IsEnd(error))
@@ -192,15 +218,22 @@ internal sealed class ControlSession : IDisposable
         }
     }
 
-    private async Task StreamAsync(JsonElement? id, Func<Action<Stream>> prepare, CancellationToken token)
+    private async Task StreamAsync(JsonElement? id, Func<Task<Action<Stream>>> prepare, CancellationToken token)
     {
-        await _streams.WaitAsync(token).ConfigureAwait(false);
+        // The client's own queue first: one that does not read must not hold a stream that it does not use yet.
+        await _sending.WaitAsync(token).ConfigureAwait(false);
         try
         {
-            Action<Stream> write = prepare();
-            await _sending.WaitAsync(token).ConfigureAwait(false);
+            if (!await _streams.WaitAsync(StreamPatience, token).ConfigureAwait(false))
+            {
+                throw new QmpException("Other clients are reading the map; try again");
+            }
+
             try
             {
+                Action<Stream> write = await prepare().ConfigureAwait(false);
+                await SendEventsAsync(token).ConfigureAwait(false);
+
                 // It waits for the client, so it does so on a thread of its own.
                 await Task.Factory.StartNew(
                     () => Stream(id, write, token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
@@ -208,12 +241,12 @@ internal sealed class ControlSession : IDisposable
             }
             finally
             {
-                _sending.Release();
+                _streams.Release();
             }
         }
         finally
         {
-            _streams.Release();
+            _sending.Release();
         }
     }
 
@@ -226,20 +259,36 @@ internal sealed class ControlSession : IDisposable
         QmpMessages.StreamReturn(id, write, stream);
     }
 
+    /// <summary>Sends the events that wait, then a message.</summary>
     private async Task SendAsync(ReadOnlyMemory<byte> message, CancellationToken token)
     {
         await _sending.WaitAsync(token).ConfigureAwait(false);
         try
         {
-            while (!message.IsEmpty)
-            {
-                int sent = await _socket.SendAsync(message, token).ConfigureAwait(false);
-                message = message[sent..];
-            }
+            await SendEventsAsync(token).ConfigureAwait(false);
+            await SendAllAsync(message, token).ConfigureAwait(false);
         }
         finally
         {
             _sending.Release();
+        }
+    }
+
+    /// <summary>Sends the events that wait; for whoever holds <c>_sending</c>.</summary>
+    private async Task SendEventsAsync(CancellationToken token)
+    {
+        while (_events is not null && _events.TryRead(out ReadOnlyMemory<byte> told))
+        {
+            await SendAllAsync(told, token).ConfigureAwait(false);
+        }
+    }
+
+    private async Task SendAllAsync(ReadOnlyMemory<byte> message, CancellationToken token)
+    {
+        while (!message.IsEmpty)
+        {
+            int sent = await _socket.SendAsync(message, token).ConfigureAwait(false);
+            message = message[sent..];
         }
     }
 }

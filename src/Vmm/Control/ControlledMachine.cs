@@ -13,14 +13,14 @@ namespace KvmSevVmm.Vmm.Control;
 /// </summary>
 /// <remarks>
 /// Safe for several threads. While a launch waits, requests on it are done by the launching thread, one after the other; once the guest
-/// runs, by whoever asks, one at a time.
+/// runs, by whoever asks, one at a time. Who waits for its turn, behind a stop say, holds no thread.
 /// </remarks>
 public sealed class ControlledMachine : ILaunchOwner, IDisposable
 {
     private readonly Lock _lock = new();
 
-    // Held while the machine or its firmware is used, so that neither is taken down meanwhile. Taken before the other, never after it.
-    private readonly Lock _machineGate = new();
+    // Held while the machine or its firmware is used, so that neither is taken down meanwhile. Taken before the lock, never after it.
+    private readonly SemaphoreSlim _machineGate = new(1);
     private readonly BlockingCollection<IOwnerRequest> _requests = [];
     private readonly StopSignal _stop;
     private GuestPlatform? _platform;
@@ -143,14 +143,16 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
             return;
         }
 
+        bool mayRun = false;
         try
         {
             Announce?.Invoke(launch);
             Wait(launch);
+            mayRun = true;
         }
         finally
         {
-            EndWaiting();
+            EndWaiting(mayRun);
         }
     }
 
@@ -161,7 +163,8 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     /// <param name="machine">The machine; <see cref="End"/> comes before it is disposed.</param>
     public void Attach(IRunningMachine machine)
     {
-        lock (_machineGate)
+        _machineGate.Wait();
+        try
         {
             _machine = machine;
             bool startsPaused;
@@ -181,13 +184,18 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
                 Events.Resumed();
             }
         }
+        finally
+        {
+            _machineGate.Release();
+        }
     }
 
     /// <summary>Says that the machine has ended; from now on nothing asks it for anything. Said again, it changes nothing.</summary>
     /// <param name="reason">Why.</param>
     public void End(StopReason reason)
     {
-        lock (_machineGate)
+        _machineGate.Wait();
+        try
         {
             if (State == VmState.Shutdown)
             {
@@ -198,6 +206,10 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
             _platform = null;
             State = VmState.Shutdown;
             Events.Ended(reason, _isResetByHost);
+        }
+        finally
+        {
+            _machineGate.Release();
         }
     }
 
@@ -211,9 +223,10 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
 
     /// <summary>Lets the guest run: one whose launch waits, or that stands still. One that runs, or is about to, stays as it is.</summary>
     /// <exception cref="QmpException">The launch is to wait, and is not measured yet.</exception>
-    public Task ContinueAsync()
+    public async Task ContinueAsync()
     {
-        lock (_machineGate)
+        Task letRun = Task.CompletedTask;
+        await HoldMachineAsync(() =>
         {
             if (_machine is { } machine)
             {
@@ -223,56 +236,69 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
                     Events.Resumed();
                 }
 
-                return Task.CompletedTask;
-            }
-        }
-
-        lock (_lock)
-        {
-            _isPauseWanted = false;
-            if (!_isWaiting && (_launch is not null || !WaitsForOwner))
-            {
-                return Task.CompletedTask;
-            }
-        }
-
-        return Request(new OwnerRequest<bool>(static _ => true, endsWait: true));
-    }
-
-    /// <summary>Has the guest stand still. One whose launch waits does already; one that is about to run begins so.</summary>
-    /// <exception cref="QmpException">A thread of the machine did not stop.</exception>
-    public void Pause()
-    {
-        lock (_machineGate)
-        {
-            if (_machine is not { } machine)
-            {
-                lock (_lock)
-                {
-                    _isPauseWanted = !_isWaiting;
-                }
-
                 return;
             }
 
-            try
+            ThrowIfEnded();
+            lock (_lock)
             {
-                if (machine.Pause())
+                _isPauseWanted = false;
+                if (_isWaiting)
                 {
-                    State = VmState.Paused;
-                    Events.Stopped();
+                    LetRunRequest request = new();
+                    _requests.Add(request);
+                    letRun = request.Done;
+                }
+                else if (_launch is null && WaitsForOwner)
+                {
+                    throw new QmpException("SEV: the launch is not measured yet");
                 }
             }
-            catch (TimeoutException late)
+        }).ConfigureAwait(false);
+        await letRun.ConfigureAwait(false);
+    }
+
+    /// <summary>Has the guest stand still. One whose launch waits does already; one that is about to run begins so.</summary>
+    /// <exception cref="QmpException">A thread of the machine did not stop, or the guest has ended.</exception>
+    public Task PauseAsync() => HoldMachineAsync(() =>
+    {
+        if (_machine is not { } machine)
+        {
+            ThrowIfEnded();
+            lock (_lock)
             {
-                throw new QmpException($"The guest goes on: {late.Message}");
+                _isPauseWanted = true;
+            }
+
+            return;
+        }
+
+        try
+        {
+            if (machine.Pause())
+            {
+                State = VmState.Paused;
+                Events.Stopped();
             }
         }
-    }
+        catch (TimeoutException late)
+        {
+            throw new QmpException($"The guest goes on: {late.Message}");
+        }
+    });
+
+    /// <summary>Presses the power button of the guest that runs.</summary>
+    /// <exception cref="QmpException">The guest does not run.</exception>
+    public Task PressPowerButtonAsync() => UseAsync(machine =>
+    {
+        machine.PressPowerButton();
+        Events.PoweredDown();
+        return true;
+    });
 
     /// <summary>Resets the machine, which is its end: whoever started it starts it again.</summary>
     /// <exception cref="QmpException">The guest does not run.</exception>
-    public void Reset() => Use(_ =>
+    public Task ResetAsync() => UseAsync(_ =>
     {
         _isResetByHost = true;
         _stop.RequestStop(StopReason.Reset);
@@ -283,51 +309,74 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     /// <typeparam name="T">What comes of it.</typeparam>
     /// <param name="use">Short, and for one client at a time.</param>
     /// <exception cref="QmpException">The guest does not run.</exception>
-    internal T Use<T>(Func<IRunningMachine, T> use)
-    {
-        lock (_machineGate)
-        {
-            return use(_machine ?? throw new QmpException("The guest does not run"));
-        }
-    }
+    internal Task<T> UseAsync<T>(Func<IRunningMachine, T> use) =>
+        HoldMachineAsync(() => use(_machine ?? throw new QmpException("The guest does not run")));
 
     /// <summary>Asks the platform of a SEV guest for what its owner must know of it.</summary>
     /// <exception cref="QmpException">The guest is none of SEV's, or its launch is busy or over.</exception>
-    internal Task<SevCapabilities> ReadCapabilitiesAsync() => AskFirmware((platform, _) => platform.ReadCapabilities());
+    internal Task<SevCapabilities> ReadCapabilitiesAsync() => AskFirmwareAsync((platform, _) => platform.ReadCapabilities());
 
     /// <summary>Has the firmware sign the guest's launch digest.</summary>
     /// <param name="nonce">16 bytes that the report repeats.</param>
     /// <exception cref="QmpException">The guest is none of SEV or SEV-ES, or its launch is busy or over.</exception>
     internal Task<byte[]> ReadAttestationReportAsync(byte[] nonce) => IsSnp
         ? throw new QmpException("SEV: the firmware gives a SEV-SNP guest's report to the guest alone")
-        : AskFirmware((_, launch) => launch!.GetAttestationReport(nonce));
+        : AskFirmwareAsync((_, launch) => launch!.GetAttestationReport(nonce));
 
     /// <summary>Tells clients of the map, if it has changed since they were last told.</summary>
-    internal void TellOfMap()
+    internal Task TellOfMapAsync() => HoldMachineAsync(() =>
     {
-        lock (_machineGate)
+        if (_machine is { } machine)
         {
-            if (_machine is { } machine)
-            {
-                Events.MapMayHaveChanged(machine.SharedRegions);
-            }
+            Events.MapMayHaveChanged(machine.SharedRegions);
         }
-    }
+    });
 
     /// <summary>Ends the machine.</summary>
     internal void Quit() => _stop.RequestStop(StopReason.Quit);
 
     /// <inheritdoc/>
-    public void Dispose() => _requests.Dispose();
+    public void Dispose()
+    {
+        _requests.Dispose();
+        _machineGate.Dispose();
+    }
 
-    private Task<T> AskFirmware<T>(Func<GuestPlatform, MeasuredLaunch?, T> ask)
+    private async Task HoldMachineAsync(Action work) => _ = await HoldMachineAsync(() =>
+    {
+        work();
+        return true;
+    }).ConfigureAwait(false);
+
+    private async Task<T> HoldMachineAsync<T>(Func<T> work)
+    {
+        await _machineGate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            _machineGate.Release();
+        }
+    }
+
+    private void ThrowIfEnded()
+    {
+        if (State == VmState.Shutdown)
+        {
+            throw new QmpException("The guest has ended");
+        }
+    }
+
+    private async Task<T> AskFirmwareAsync<T>(Func<GuestPlatform, MeasuredLaunch?, T> ask)
     {
         if (Mode == SevMode.None)
         {
             throw new QmpException("SEV is not enabled");
         }
 
-        lock (_machineGate)
+        Task<T> answer = await HoldMachineAsync(() =>
         {
             GuestPlatform? platform;
             MeasuredLaunch? launch;
@@ -346,7 +395,8 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
             return _machine is not null && platform is not null
                 ? Task.FromResult(ask(platform, launch))
                 : throw new QmpException("SEV: the firmware is busy with the launch, or the guest has ended");
-        }
+        }).ConfigureAwait(false);
+        return await answer.ConfigureAwait(false);
     }
 
     private Task<T> Request<T>(OwnerRequest<T> request)
@@ -380,7 +430,9 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
             IOwnerRequest? request;
             try
             {
-                if (!_requests.TryTake(out request, Remaining(start), _stop.Token))
+                // Patience is over when it is over, also for a client that asks without end.
+                int rest = Remaining(start);
+                if (rest == 0 || !_requests.TryTake(out request, rest, _stop.Token))
                 {
                     _stop.RequestStop(StopReason.Timeout);
                     throw new LaunchStoppedException(_stop.Reason);
@@ -399,14 +451,14 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
         ? (int)Math.Max(0, (patience - Stopwatch.GetElapsedTime(start)).TotalMilliseconds)
         : Timeout.Infinite;
 
-    private void EndWaiting()
+    private void EndWaiting(bool mayRun)
     {
         lock (_lock)
         {
             _isWaiting = false;
             while (_requests.TryTake(out IOwnerRequest? late))
             {
-                late.Refuse(new QmpException("SEV: not in the correct state (LSECRET): the launch waits no more"));
+                late.Close(mayRun);
             }
         }
     }

@@ -10,7 +10,7 @@ internal interface IOwnerRequest
     /// <returns>True when the guest may run.</returns>
     bool Perform(MeasuredLaunch launch);
 
-    /// <summary>Refuses what came too late.</summary>
-    /// <param name="reason">Why.</param>
-    void Refuse(Exception reason);
+    /// <summary>Answers what came too late: the launch waits no more.</summary>
+    /// <param name="mayRun">Whether it waits no more because the guest may run.</param>
+    void Close(bool mayRun);
 }

@@ -22,7 +22,7 @@ internal sealed class JsonValueSplitter
     /// <param name="input">What has arrived; what is left of it afterwards comes after the value.</param>
     /// <param name="value">The value, until the next call.</param>
     /// <returns>True when there is a value, false when more input is needed.</returns>
-    /// <exception cref="QmpException">The value is too long; the rest of its line is left out.</exception>
+    /// <exception cref="QmpException">The value is too long or too deep; the rest of its line is left out.</exception>
     internal bool TryTake(ref ReadOnlySpan<byte> input, out ReadOnlyMemory<byte> value)
     {
         value = default;
@@ -43,11 +43,14 @@ internal sealed class JsonValueSplitter
                 return true;
             }
 
-            if (_length == MaximumLength)
+            if (_length == MaximumLength || _depth > QmpRequest.MaximumDepth)
             {
+                string problem = _length == MaximumLength
+                    ? $"the message is longer than {MaximumLength} bytes"
+                    : $"values are nested deeper than {QmpRequest.MaximumDepth}";
                 Restart();
                 _isSkipping = next != (byte)'\n';
-                throw new QmpException($"JSON parse error: the message is longer than {MaximumLength} bytes");
+                throw new QmpException($"JSON parse error: {problem}");
             }
         }
 

@@ -15,25 +15,28 @@ internal sealed class MapControlCommands(ControlledMachine machine)
     /// <param name="commands">Takes them.</param>
     internal void AddTo(ControlCommands commands)
     {
-        commands.Add(QueryMap, () => QmpAnswer.Streamed(PrepareMap));
-        commands.Add("x-kvmsev-query-page", WritePage);
-        commands.Add("x-kvmsev-query-journal", WriteJournal);
+        commands.Add(QueryMap, () => QmpAnswer.Streamed(PrepareMapAsync));
+        commands.AddAsync("x-kvmsev-query-page", WritePageAsync);
+        commands.Add("x-kvmsev-query-journal", ReadJournal);
     }
 
-    private Action<Stream> PrepareMap()
+    private async Task<Action<Stream>> PrepareMapAsync()
     {
-        SharedRegionMap map = machine.Use(static running => running.TakeMap());
+        SharedRegionMap map = await machine.UseAsync(static running => running.TakeMap()).ConfigureAwait(false);
         return output => SharedRegionMapJson.WriteLine(map, output);
     }
 
-    private QmpAnswer WritePage(QmpArguments arguments)
+    private async Task<QmpAnswer> WritePageAsync(QmpArguments arguments)
     {
         Gpa gpa = new(arguments.RequireAddress("gpa"));
         arguments.End();
-        (SharedRegionMap map, ConversionRecord? since) = machine.Use(running => (
-            running.TakeMap(),
-            running.SharedRegions.TryFindLatest(gpa, out ConversionRecord record) ? record : (ConversionRecord?)null));
-        PageState? state = map.StateAt(gpa);
+        (PageState? state, RangeLabel? label, ConversionRecord? since) = await machine.UseAsync(running =>
+        {
+            // It is let go of here, before anybody else has one made.
+            SharedRegionMap map = running.TakeMap();
+            bool isKnown = running.SharedRegions.TryFindLatest(gpa, out ConversionRecord record);
+            return (map.StateAt(gpa), map.LabelAt(gpa), isKnown ? record : (ConversionRecord?)null);
+        }).ConfigureAwait(false);
         return QmpAnswer.Object(json =>
         {
             json.WriteString("gpa"u8, gpa.ToString());
@@ -44,7 +47,7 @@ internal sealed class MapControlCommands(ControlledMachine machine)
             }
 
             json.WriteString("state"u8, MapWords.Of(known));
-            if (map.LabelAt(gpa) is { } label)
+            if (label is not null)
             {
                 json.WriteStartObject("label"u8);
                 SharedRegionMapJson.WriteLabel(json, label);
@@ -60,15 +63,21 @@ internal sealed class MapControlCommands(ControlledMachine machine)
         });
     }
 
-    private QmpAnswer WriteJournal(QmpArguments arguments)
+    private QmpAnswer ReadJournal(QmpArguments arguments)
     {
         ulong since = arguments.OptionalNumber("since") ?? 0;
         arguments.End();
+        return QmpAnswer.Streamed(() => PrepareJournalAsync(since));
+    }
+
+    private async Task<Action<Utf8JsonWriter>> PrepareJournalAsync(ulong since)
+    {
         ConversionRecord[] records = new ConversionRecord[SharedRegionTracker.JournalBatchLimit];
-        (JournalBatch batch, ulong generation) = machine.Use(running => (
-            running.SharedRegions.ReadJournal(since, records), running.SharedRegions.Generation));
-        return QmpAnswer.Object(json =>
+        (JournalBatch batch, ulong generation) = await machine.UseAsync(running => (
+            running.SharedRegions.ReadJournal(since, records), running.SharedRegions.Generation)).ConfigureAwait(false);
+        return json =>
         {
+            json.WriteStartObject();
             json.WriteNumber("generation"u8, generation);
             json.WriteNumber("lost"u8, batch.Lost);
             json.WriteStartArray("calls"u8);
@@ -80,7 +89,8 @@ internal sealed class MapControlCommands(ControlledMachine machine)
             }
 
             json.WriteEndArray();
-        });
+            json.WriteEndObject();
+        };
     }
 
     private static void WriteRecord(Utf8JsonWriter json, in ConversionRecord record)

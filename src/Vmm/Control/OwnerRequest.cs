@@ -5,8 +5,7 @@ namespace KvmSevVmm.Vmm.Control;
 /// <summary>Something that a client wants of a launch that waits; done on the launching thread, awaited by the client's session.</summary>
 /// <typeparam name="T">What comes of it.</typeparam>
 /// <param name="work">Does it. What it throws is the client's to hear; the launch goes on.</param>
-/// <param name="endsWait">Whether the guest may run afterwards.</param>
-internal sealed class OwnerRequest<T>(Func<MeasuredLaunch, T> work, bool endsWait = false) : IOwnerRequest
+internal sealed class OwnerRequest<T>(Func<MeasuredLaunch, T> work) : IOwnerRequest
 {
     private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -19,17 +18,18 @@ internal sealed class OwnerRequest<T>(Func<MeasuredLaunch, T> work, bool endsWai
         try
         {
             _done.SetResult(work(launch));
-            return endsWait;
         }
 #pragma warning disable CA1031 // Carried to the session that asked; the launch goes on.
         catch (Exception refused)
 #pragma warning restore CA1031
         {
             _done.SetException(refused);
-            return false;
         }
+
+        return false;
     }
 
     /// <inheritdoc/>
-    public void Refuse(Exception reason) => _done.TrySetException(reason);
+    public void Close(bool mayRun) => _done.SetException(new QmpException(
+        mayRun ? "SEV: not in the correct state (LSECRET): the launch waits no more" : "The guest has ended"));
 }

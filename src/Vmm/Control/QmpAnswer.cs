@@ -3,10 +3,13 @@ using System.Text.Json;
 
 namespace KvmSevVmm.Vmm.Control;
 
-/// <summary>What a command answers: a JSON value, or a writer of one that is too long to be held.</summary>
+/// <summary>What a command answers: a JSON value, or a writer of one that is too long to be held for each client that does not read.</summary>
 internal sealed class QmpAnswer
 {
-    private QmpAnswer(ReadOnlyMemory<byte> value, Func<Action<Stream>>? prepare)
+    /// <summary>Bytes of an answer that is held; what can be longer is streamed.</summary>
+    internal const int MaximumLength = 32 << 10;
+
+    private QmpAnswer(ReadOnlyMemory<byte> value, Func<Task<Action<Stream>>>? prepare)
     {
         Value = value;
         Prepare = prepare;
@@ -20,10 +23,10 @@ internal sealed class QmpAnswer
 
     /// <summary>For a value that is streamed: finds out what there is to write, and refuses (<see cref="QmpException"/>) or gives its
     /// writer.</summary>
-    internal Func<Action<Stream>>? Prepare { get; }
+    internal Func<Task<Action<Stream>>>? Prepare { get; }
 
     /// <summary>An answer that is written at once.</summary>
-    /// <param name="write">Writes one JSON value.</param>
+    /// <param name="write">Writes one JSON value, of <see cref="MaximumLength"/> at most.</param>
     internal static QmpAnswer Of(Action<Utf8JsonWriter> write)
     {
         ArrayBufferWriter<byte> buffer = new();
@@ -45,6 +48,18 @@ internal sealed class QmpAnswer
     });
 
     /// <summary>An answer that is written piece by piece while the client reads it.</summary>
+    /// <param name="prepare">See <see cref="Prepare"/>.</param>
+    internal static QmpAnswer Streamed(Func<Task<Action<Utf8JsonWriter>>> prepare) => Streamed(async () =>
+    {
+        Action<Utf8JsonWriter> write = await prepare().ConfigureAwait(false);
+        return output =>
+        {
+            using Utf8JsonWriter json = new(output);
+            write(json);
+        };
+    });
+
+    /// <summary>An answer that is written piece by piece while the client reads it.</summary>
     /// <param name="prepare">See <see cref="Prepare"/>; the value it writes is on one line.</param>
-    internal static QmpAnswer Streamed(Func<Action<Stream>> prepare) => new(default, prepare);
+    internal static QmpAnswer Streamed(Func<Task<Action<Stream>>> prepare) => new(default, prepare);
 }

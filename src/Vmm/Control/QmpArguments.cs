@@ -65,6 +65,29 @@ internal sealed class QmpArguments
             : throw new QmpException($"Invalid parameter type for '{name}', expected: uint64");
     }
 
+    /// <summary>A member that is a list of names, of which none can be granted; it may be left out or be empty.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="describe">Says of one of them what is wrong.</param>
+    internal void RefuseItems(string name, Func<string, string> describe)
+    {
+        if (Find(name) is not JsonElement value)
+        {
+            return;
+        }
+
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            throw new QmpException($"Invalid parameter type for '{name}', expected: array");
+        }
+
+        if (value.GetArrayLength() > 0)
+        {
+            throw value[0].ValueKind == JsonValueKind.String
+                ? new QmpException(describe(QmpText.Shorten(value[0].GetString()!)))
+                : new QmpException($"Invalid parameter type for '{name}[0]', expected: string");
+        }
+    }
+
     /// <summary>Refuses members that nobody asked for.</summary>
     internal void End()
     {

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace KvmSevVmm.Vmm.Control;
@@ -40,8 +39,10 @@ internal static class QmpMessages
         writeValue(output);
         if (id is JsonElement known)
         {
+            // As WriteId does: what the client sent on several lines is one line here.
             output.Write(",\"id\":"u8);
-            output.Write(JsonMarshal.GetRawUtf8Value(known));
+            using Utf8JsonWriter json = new(output);
+            known.WriteTo(json);
         }
 
         output.Write("}\r\n"u8);
@@ -99,7 +100,7 @@ internal static class QmpMessages
         if (id is JsonElement known)
         {
             json.WritePropertyName("id"u8);
-            json.WriteRawValue(JsonMarshal.GetRawUtf8Value(known));
+            known.WriteTo(json);
         }
     }
 

@@ -9,7 +9,7 @@ namespace KvmSevVmm.Vmm.Control;
 internal sealed record QmpRequest(JsonElement? Id, string Command, JsonElement? Arguments)
 {
     /// <summary>Deeper input is refused; QMP's own commands have two levels.</summary>
-    private const int MaximumDepth = 64;
+    internal const int MaximumDepth = 64;
 
     /// <summary>Reads a message.</summary>
     /// <param name="message">One JSON value.</param>

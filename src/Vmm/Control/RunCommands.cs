@@ -15,21 +15,18 @@ internal sealed class RunCommands(ControlledMachine machine)
         commands.Add("query-status", WriteStatus);
         commands.Add("query-version", static () => QmpAnswer.Object(QmpMessages.WriteVersion));
         commands.Add("query-events", WriteEvents);
-        commands.Add("query-cpus-fast", WriteCpus);
-        commands.AddAsync("cont", ContinueAsync);
-        commands.Add("stop", () => Do(machine.Pause));
-        commands.Add("system_powerdown", () => Do(() => machine.Use(static running =>
-        {
-            running.PressPowerButton();
-            return true;
-        })));
-        commands.Add("system_reset", () => Do(machine.Reset));
+        commands.AddAsync("query-cpus-fast", WriteCpusAsync);
+        commands.AddAsync("cont", arguments => DoAsync(arguments, machine.ContinueAsync));
+        commands.AddAsync("stop", arguments => DoAsync(arguments, machine.PauseAsync));
+        commands.AddAsync("system_powerdown", arguments => DoAsync(arguments, machine.PressPowerButtonAsync));
+        commands.AddAsync("system_reset", arguments => DoAsync(arguments, machine.ResetAsync));
         commands.Add(Quit, static () => QmpAnswer.Empty);
     }
 
-    private static QmpAnswer Do(Action work)
+    private static async Task<QmpAnswer> DoAsync(QmpArguments arguments, Func<Task> work)
     {
-        work();
+        arguments.End();
+        await work().ConfigureAwait(false);
         return QmpAnswer.Empty;
     }
 
@@ -46,13 +43,6 @@ internal sealed class RunCommands(ControlledMachine machine)
         json.WriteEndArray();
     });
 
-    private async Task<QmpAnswer> ContinueAsync(QmpArguments arguments)
-    {
-        arguments.End();
-        await machine.ContinueAsync().ConfigureAwait(false);
-        return QmpAnswer.Empty;
-    }
-
     private QmpAnswer WriteStatus() => QmpAnswer.Object(json =>
     {
         VmState state = machine.State;
@@ -60,9 +50,11 @@ internal sealed class RunCommands(ControlledMachine machine)
         json.WriteBoolean("running"u8, state == VmState.Running);
     });
 
-    private QmpAnswer WriteCpus()
+    private async Task<QmpAnswer> WriteCpusAsync(QmpArguments arguments)
     {
-        IReadOnlyList<VcpuStatus> vcpus = machine.Use(static running => running.Observe().Vcpus);
+        arguments.End();
+        IReadOnlyList<VcpuStatus> vcpus =
+            await machine.UseAsync(static running => running.Observe().Vcpus).ConfigureAwait(false);
         return QmpAnswer.Of(json =>
         {
             json.WriteStartArray();

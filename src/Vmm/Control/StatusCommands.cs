@@ -12,18 +12,26 @@ internal sealed class StatusCommands(ControlledMachine machine)
     /// <param name="commands">Takes them.</param>
     internal void AddTo(ControlCommands commands)
     {
-        commands.Add("x-kvmsev-query-exits", WriteExits);
-        commands.Add("x-kvmsev-query-guard", WriteGuard);
-        commands.Add("x-kvmsev-query-migratable", WriteMigratable);
-        commands.Add("x-kvmsev-metrics", WriteMetrics);
+        commands.AddAsync("x-kvmsev-query-guard", arguments => AnswerAsync(arguments, WriteGuard));
+        commands.AddAsync("x-kvmsev-query-migratable", arguments => AnswerAsync(arguments, WriteMigratable));
+
+        // With 64 vCPUs these are longer than an answer that is held may be.
+        commands.Add("x-kvmsev-query-exits", () => QmpAnswer.Streamed(PrepareExitsAsync));
+        commands.Add("x-kvmsev-metrics", () => QmpAnswer.Streamed(PrepareMetricsAsync));
     }
 
-    private MachineStatus Observe() => machine.Use(static running => running.Observe());
-
-    private QmpAnswer WriteExits()
+    private async Task<QmpAnswer> AnswerAsync(QmpArguments arguments, Func<MachineStatus, QmpAnswer> answer)
     {
-        MachineStatus status = Observe();
-        return QmpAnswer.Of(json =>
+        arguments.End();
+        return answer(await ObserveAsync().ConfigureAwait(false));
+    }
+
+    private Task<MachineStatus> ObserveAsync() => machine.UseAsync(static running => running.Observe());
+
+    private async Task<Action<Utf8JsonWriter>> PrepareExitsAsync()
+    {
+        MachineStatus status = await ObserveAsync().ConfigureAwait(false);
+        return json =>
         {
             json.WriteStartArray();
             foreach (VcpuStatus vcpu in status.Vcpus)
@@ -41,12 +49,11 @@ internal sealed class StatusCommands(ControlledMachine machine)
             }
 
             json.WriteEndArray();
-        });
+        };
     }
 
-    private QmpAnswer WriteGuard()
+    private static QmpAnswer WriteGuard(MachineStatus status)
     {
-        MachineStatus status = Observe();
         return QmpAnswer.Of(json =>
         {
             json.WriteStartArray();
@@ -77,9 +84,8 @@ internal sealed class StatusCommands(ControlledMachine machine)
         json.WriteEndObject();
     }
 
-    private QmpAnswer WriteMigratable()
+    private QmpAnswer WriteMigratable(MachineStatus status)
     {
-        MachineStatus status = Observe();
         IReadOnlyList<string> obstacles = MigrationObstacles.Find(status, machine.Launch?.Kind, machine.Launch?.Result.Policy);
         return QmpAnswer.Object(json =>
         {
@@ -94,10 +100,10 @@ internal sealed class StatusCommands(ControlledMachine machine)
         });
     }
 
-    private QmpAnswer WriteMetrics()
+    private async Task<Action<Utf8JsonWriter>> PrepareMetricsAsync()
     {
-        IReadOnlyList<Metric> metrics = MachineMetrics.Of(Observe());
-        return QmpAnswer.Of(json =>
+        IReadOnlyList<Metric> metrics = MachineMetrics.Of(await ObserveAsync().ConfigureAwait(false));
+        return json =>
         {
             json.WriteStartArray();
             foreach (Metric metric in metrics)
@@ -126,6 +132,6 @@ internal sealed class StatusCommands(ControlledMachine machine)
             }
 
             json.WriteEndArray();
-        });
+        };
     }
 }

@@ -99,7 +99,11 @@ internal sealed class VcpuThread : IDisposable
             _kick = VcpuKick.AttachCurrentThread(_vcpu);
             _isAttached.Set();
             _gate.Pass();
-            Statistics.FirstRunTimestamp = Stopwatch.GetTimestamp();
+            if (!_isStopRequested)
+            {
+                Statistics.FirstRunTimestamp = Stopwatch.GetTimestamp();
+            }
+
             RunGuest(_kick);
         }
 #pragma warning disable CA1031 // The one place where a failure of this thread is carried to the thread that owns the machine.

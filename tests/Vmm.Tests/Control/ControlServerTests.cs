@@ -179,6 +179,76 @@ public sealed class ControlServerTests : IDisposable
         Assert.Equal("[\"a\",{\"b\":1}]", answer.GetProperty("id").GetRawText());
     }
 
+    [Theory]
+    [InlineData("{\"enable\":[\"oob\"]}", "Capability oob not available")]
+    [InlineData("{\"enable\":[1]}", "Invalid parameter type for 'enable[0]', expected: string")]
+    [InlineData("{\"enable\":{}}", "Invalid parameter type for 'enable', expected: array")]
+    [InlineData("{\"x\":1}", "Parameter 'x' is unexpected")]
+    public void Negotiation_ForWhatIsNotOffered_IsRefused(string arguments, string description)
+    {
+        using ControlFixture.RawClient client = _control.ConnectRaw();
+
+        JsonElement refusal = client.Ask($"{{\"execute\":\"qmp_capabilities\",\"arguments\":{arguments}}}");
+
+        Assert.Equal(description, refusal.GetProperty("error").GetProperty("desc").GetString());
+        Assert.Equal(
+            "{\"return\":{}}", client.Ask("{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[]}}").GetRawText());
+    }
+
+    [Fact]
+    public void Cont_SaidTwice_IsDoneTwice()
+    {
+        using ControlFixture.RawClient client = Negotiate();
+
+        client.Send("{\"execute\":\"cont\",\"id\":1}{\"execute\":\"cont\",\"id\":2}");
+
+        Assert.Equal("{\"return\":{},\"id\":1}", client.Receive().GetRawText());
+        Assert.Equal("{\"return\":{},\"id\":2}", client.Receive().GetRawText());
+        Assert.True(_control.Join());
+    }
+
+    [Fact]
+    public void Stop_RightBehindTheContOfALaunch_HasTheGuestBeginStandingStill()
+    {
+        using ControlFixture.RawClient client = Negotiate();
+        client.Send("{\"execute\":\"cont\"}{\"execute\":\"stop\"}");
+        Assert.Equal(["{\"return\":{}}", "{\"return\":{}}"], [client.Receive().GetRawText(), client.Receive().GetRawText()]);
+        Assert.True(_control.Join());
+        FakeRunningMachine machine = new();
+
+        _control.Machine.Attach(machine);
+
+        Assert.True(machine.IsPaused);
+        Assert.Equal(VmState.Paused, _control.Machine.State);
+    }
+
+    [Fact]
+    public void Patience_RunsOut_ForAClientThatAsksWithoutEndToo()
+    {
+        using ControlFixture impatient = new(TimeSpan.FromMilliseconds(300));
+        using ControlClient client = impatient.Connect();
+        TransportPacket packet = LaunchSecret.Package(
+            _control.Session.Keys, _control.Measured.Result.Measurement, Secret, SystemRandomSource.Instance);
+
+        Assert.Throws<QmpException>(() =>
+        {
+            while (!_control.Stop.Token.IsCancellationRequested)
+            {
+                try
+                {
+                    Inject(client, packet, target: null);
+                }
+                catch (QmpException refused) when (refused.Message.Contains("BAD_MEASUREMENT", StringComparison.Ordinal))
+                {
+                    // Another guest's packet; again.
+                }
+            }
+        });
+
+        Assert.True(impatient.Join());
+        Assert.Equal(StopReason.Timeout, impatient.Stopped?.Reason);
+    }
+
     [Fact]
     public void Pipelined_AreAnsweredInOrder()
     {
@@ -286,6 +356,13 @@ public sealed class ControlServerTests : IDisposable
         Assert.Equal(
             "--socket", Assert.Throws<InvalidInputException>(() => ControlClient.Connect(tooLong, ControlFixture.Deadline)).Input);
         Assert.Throws<FileNotFoundException>(() => ControlClient.Connect(Path.Combine(_control.Folder, "none"), ControlFixture.Deadline));
+    }
+
+    private ControlFixture.RawClient Negotiate()
+    {
+        ControlFixture.RawClient client = _control.ConnectRaw();
+        client.Ask("{\"execute\":\"qmp_capabilities\"}");
+        return client;
     }
 
     private static void Inject(ControlClient client, TransportPacket packet, ulong? target) =>

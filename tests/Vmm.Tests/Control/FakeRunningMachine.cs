@@ -20,10 +20,24 @@ internal sealed class FakeRunningMachine : IRunningMachine
     /// <summary>Thrown by <see cref="Pause"/>.</summary>
     internal Exception? PauseFailure { get; init; }
 
+    /// <summary>Called by <see cref="Pause"/>.</summary>
+    internal Action? Pausing { get; init; }
+
+    /// <summary>Whether <see cref="Pause"/> has been called.</summary>
+    internal bool IsPausing { get; private set; }
+
+    internal IReadOnlyList<VcpuStatus> Vcpus { get; init; } =
+    [
+        new VcpuStatus(0, 100, new Dictionary<string, ulong> { ["io"] = 7, ["hypercall"] = 2 }),
+        new VcpuStatus(1, 101, new Dictionary<string, ulong>()),
+    ];
+
     public void PressPowerButton() => Presses++;
 
     public bool Pause()
     {
+        IsPausing = true;
+        Pausing?.Invoke();
         bool changes = PauseFailure is null ? !IsPaused : throw PauseFailure;
         IsPaused = true;
         return changes;
@@ -44,11 +58,7 @@ internal sealed class FakeRunningMachine : IRunningMachine
         Mode = SevMode.Simulated,
         IsPaused = IsPaused,
         GuestMemoryBytes = 64 << 20,
-        Vcpus =
-        [
-            new VcpuStatus(0, 100, new Dictionary<string, ulong> { ["io"] = 7, ["hypercall"] = 2 }),
-            new VcpuStatus(1, 101, new Dictionary<string, ulong>()),
-        ],
+        Vcpus = Vcpus,
         Hypercalls = new HypercallCounts { Accepted = 2, RejectedByCause = new Dictionary<string, ulong> { ["no RAM"] = 1 } },
         Pages = SharedRegions.Totals,
         Generation = SharedRegions.Generation,

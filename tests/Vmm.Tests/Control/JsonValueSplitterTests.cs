@@ -34,11 +34,13 @@ public sealed class JsonValueSplitterTests
         }
     }
 
-    [Fact]
-    public void TryTake_TooLong_IsRefusedOnceAndTheNextLineIsRead()
+    [Theory]
+    [InlineData('x', "JSON parse error: the message is longer than 16384 bytes")]
+    [InlineData('[', "JSON parse error: values are nested deeper than 64")]
+    public void TryTake_TooLongOrDeep_IsRefusedOnceAndTheNextLineIsRead(char letter, string problem)
     {
         JsonValueSplitter splitter = new();
-        byte[] text = Encoding.UTF8.GetBytes(new string('[', 100_000) + "\n{\"a\":1}");
+        byte[] text = Encoding.UTF8.GetBytes(new string(letter, 100_000) + "\n{\"a\":1}");
         ReadOnlyMemory<byte> rest = text;
         int refusals = 0;
         string? found = null;
@@ -50,8 +52,9 @@ public sealed class JsonValueSplitterTests
                 Assert.True(splitter.TryTake(ref input, out ReadOnlyMemory<byte> value));
                 found = Encoding.UTF8.GetString(value.Span);
             }
-            catch (QmpException)
+            catch (QmpException refused)
             {
+                Assert.Equal(problem, refused.Message);
                 refusals++;
             }
 

@@ -36,11 +36,12 @@ public sealed class MachineControlTests : IDisposable
         client.Send("""{"execute":"stop","id":1} {"execute":"stop","id":2} {"execute":"query-status","id":3}""" + "\n");
         List<JsonElement> stopped = [.. Enumerable.Range(0, 4).Select(_ => Next(client))];
 
+        // The event comes before the answer of the command that made it.
         Assert.True(_machine.IsPaused);
-        Assert.Equal("STOP", EventOf(Assert.Single(stopped, message => EventOf(message) is not null)));
+        Assert.Equal("STOP", EventOf(stopped[0]));
+        Assert.Equal([1, 2, 3], stopped[1..].Select(IdOf));
         Assert.Equal("STOP", EventOf(Next(other)));
-        JsonElement status = Assert.Single(stopped, message => IdOf(message) == 3).GetProperty("return");
-        Assert.Equal("""{"status":"paused","running":false}""", status.GetRawText());
+        Assert.Equal("""{"status":"paused","running":false}""", stopped[3].GetProperty("return").GetRawText());
 
         client.Send("""{"execute":"cont"}{"execute":"cont"}""");
         JsonElement resumed = Next(other);
@@ -68,6 +69,46 @@ public sealed class MachineControlTests : IDisposable
     }
 
     [Fact]
+    public void Stop_ThatTakesLong_HoldsUpNoQuestionOfAnother()
+    {
+        using ManualResetEventSlim mayStop = new();
+        FakeRunningMachine slow = new() { Pausing = () => mayStop.Wait(Deadline) };
+        _control.Machine.Attach(slow);
+        using RawClient stopping = Negotiate();
+        using RawClient waiting = Negotiate();
+        using ControlClient asking = _control.Connect();
+
+        stopping.Send("""{"execute":"stop"}""");
+        Assert.True(SpinWait.SpinUntil(() => slow.IsPausing, Deadline));
+        waiting.Send("""{"execute":"query-cpus-fast"}""");
+
+        Assert.Equal("running", asking.Execute("query-status").GetProperty("status").GetString());
+        mayStop.Set();
+        Assert.Equal(2, waiting.ReceiveAnswer().GetProperty("return").GetArrayLength());
+        Assert.Equal("{}", stopping.ReceiveAnswer().GetProperty("return").GetRawText());
+        Assert.True(slow.IsPaused);
+    }
+
+    [Fact]
+    public void Answer_OfTheLargestMachine_IsNoLongerThanOneThatIsHeldMayBe()
+    {
+        Dictionary<string, ulong> exits = Enumerable.Range(0, 24).ToDictionary(static kind => $"kind-{kind:D8}", static _ => 1UL << 40);
+        _control.Machine.Attach(new FakeRunningMachine
+        {
+            Vcpus = [.. Enumerable.Range(0, 64).Select(index => new VcpuStatus(index, 1 << 22, exits))],
+        });
+        using ControlClient client = _control.Connect();
+
+        string[] commands = ["query-commands", "query-cpus-fast", "query-events", "query-version", "x-kvmsev-query-guard"];
+        Assert.All(commands, command => Assert.InRange(client.Execute(command).GetRawText().Length, 1, QmpAnswer.MaximumLength));
+
+        // What is longer is streamed.
+        string[] streamed = ["x-kvmsev-query-exits", "x-kvmsev-metrics"];
+        Assert.All(
+            streamed, command => Assert.InRange(client.Execute(command).GetRawText().Length, QmpAnswer.MaximumLength, int.MaxValue));
+    }
+
+    [Fact]
     public void Stop_ThatAThreadDoesNotFollow_IsRefusedAndTheGuestGoesOn()
     {
         FakeRunningMachine stubborn = new() { PauseFailure = new TimeoutException("the thread vcpu0 did not stop within 10 s") };
@@ -88,15 +129,19 @@ public sealed class MachineControlTests : IDisposable
         Assert.Equal("The guest does not run", Assert.Throws<QmpException>(() => client.Execute("system_reset")).Message);
         _control.Machine.Attach(_machine);
 
+        using RawClient watcher = Negotiate();
         client.Execute("system_powerdown");
         client.Execute("system_powerdown");
         Assert.Equal(2, _machine.Presses);
+        Assert.Equal(["POWERDOWN", "POWERDOWN"], [EventOf(Next(watcher)), EventOf(Next(watcher))]);
         Assert.Equal(StopReason.None, _control.Stop.Reason);
 
         client.Execute("system_reset");
         Assert.Equal(StopReason.Reset, _control.Stop.Reason);
         _control.Machine.End(StopReason.Reset);
         Assert.Throws<QmpException>(() => client.Execute("system_powerdown"));
+        Assert.Equal("The guest has ended", Assert.Throws<QmpException>(() => client.Execute("stop")).Message);
+        Assert.Equal("The guest has ended", Assert.Throws<QmpException>(() => client.Execute("cont")).Message);
         Assert.Equal("shutdown", client.Execute("query-status").GetProperty("status").GetString());
     }
 
@@ -168,7 +213,7 @@ public sealed class MachineControlTests : IDisposable
     {
         _control.Machine.Attach(_machine);
         using RawClient client = Negotiate();
-        client.Send("""{"execute":"x-kvmsev-query-map","id":{"a":[1]}}""");
+        client.Send("{\"execute\":\"x-kvmsev-query-map\",\"id\":{\"a\":\n[1]}}");
         JsonElement answer = client.ReceiveAnswer();
 
         Assert.Equal("""{"a":[1]}""", answer.GetProperty("id").GetRawText());

@@ -105,9 +105,9 @@ public sealed class VirtioDeviceSet : IDisposable
     }
 
     /// <summary>Has the devices' threads stand still: from then on no device touches the guest's memory.</summary>
-    /// <param name="timeout">How long to wait for each.</param>
+    /// <param name="rest">How long to wait still; asked anew for each thread.</param>
     /// <returns>The name of a thread that did not stop in time, or null.</returns>
-    public string? Pause(TimeSpan timeout) => _loops.FirstOrDefault(loop => !loop.Pause(timeout))?.Name;
+    public string? Pause(Func<TimeSpan> rest) => _loops.FirstOrDefault(loop => !loop.Pause(rest()))?.Name;
 
     /// <summary>Lets the devices' threads go on.</summary>
     public void Resume()
@@ -118,7 +118,7 @@ public sealed class VirtioDeviceSet : IDisposable
         }
     }
 
-    /// <summary>What each device has done so far.</summary>
+    /// <summary>What each device has done so far. Waits for nobody, whatever a device is busy with.</summary>
     public IReadOnlyList<VirtioDeviceReport> Describe() => [.. _transports.Select(static transport => new VirtioDeviceReport
     {
         Name = transport.Device.Name,
@@ -139,7 +139,7 @@ public sealed class VirtioDeviceSet : IDisposable
     internal IReadOnlyList<GuardViolation> GetLatestViolations() =>
         [.. _transports.Select(static transport => transport.LatestViolation).OfType<GuardViolation>()];
 
-    /// <summary>Labels for the map: the pages of the queues that are in use.</summary>
+    /// <summary>Labels for the map: the pages of the queues that are in use, but for those of a device whose request is stuck.</summary>
     /// <param name="isStill">Whether the guest stands still: then the buffers that it has offered are named too.</param>
     public IReadOnlyList<LabelledRange> GetQueueLabels(bool isStill) =>
         QueueLabels.Collect(_transports, isStill ? QueueLabels.MostBuffersOfAQueue : 0);

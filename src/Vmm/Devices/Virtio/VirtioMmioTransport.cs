@@ -22,6 +22,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
     /// <summary>Chains that one turn processes before other devices of the same thread get theirs.</summary>
     private const int ChainsPerTurn = 32;
 
+    /// <summary>How long whoever draws the map waits for a device that is busy.</summary>
+    private static readonly TimeSpan RequestPatience = TimeSpan.FromMilliseconds(100);
+
     private const uint Magic = 0x74726976; // "virt"
     private const uint Vendor = 0x5653564B; // "KVSV"
     private const uint UsedInterrupt = 1;
@@ -94,12 +97,18 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
     /// <summary>A queue, for a device that moves by itself. Use it under the gate, while the device is running.</summary>
     internal Virtqueue GetQueue(int index) => _queues[index];
 
-    /// <summary>Where the queues lie that are in use now, and what their drivers wait for.</summary>
+    /// <summary>Where the queues lie that are in use now, and what their drivers wait for. A device whose request takes long is not waited
+    /// for: of its queues nothing is known at this moment.</summary>
     /// <param name="mostBuffers">Most buffers of a queue to find.</param>
     internal IReadOnlyList<(int Queue, VirtqueueLayout Layout, IReadOnlyList<GpaRange> Buffers)> GetReadyQueues(int mostBuffers = 0)
     {
         List<(int Queue, VirtqueueLayout Layout, IReadOnlyList<GpaRange> Buffers)> found = [];
-        lock (Gate)
+        if (!Gate.TryEnter(RequestPatience))
+        {
+            return found;
+        }
+
+        try
         {
             foreach (Virtqueue queue in _queues.Where(static queue => queue.IsReady))
             {
@@ -108,21 +117,16 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
                 found.Add((queue.Index, queue.Layout, buffers));
             }
         }
+        finally
+        {
+            Gate.Exit();
+        }
 
         return found;
     }
 
-    /// <summary>Chains given back to the driver, over all queues.</summary>
-    public long CompletedChains
-    {
-        get
-        {
-            lock (Gate)
-            {
-                return _queues.Sum(static queue => queue.CompletedChains);
-            }
-        }
-    }
+    /// <summary>Chains given back to the driver, over all queues. Read from any thread; it takes no gate.</summary>
+    public long CompletedChains => _queues.Sum(static queue => queue.CompletedChains);
 
     /// <inheritdoc/>
     public void Read(ulong offset, Span<byte> data)

@@ -29,6 +29,7 @@ public sealed class Virtqueue
     private bool _usesEventIndex;
     private bool _usesIndirect;
     private ulong _checkedGeneration;
+    private long _completedChains;
 
     internal Virtqueue(int index, GuestMemory memory, SharedMemoryGuard guard)
     {
@@ -44,8 +45,8 @@ public sealed class Virtqueue
     /// <summary>Whether the driver has enabled it.</summary>
     public bool IsReady { get; private set; }
 
-    /// <summary>Chains given back to the driver, in all its life.</summary>
-    public long CompletedChains { get; private set; }
+    /// <summary>Chains given back to the driver, in all its life. Written under the device's gate, read from any thread.</summary>
+    public long CompletedChains => Volatile.Read(ref _completedChains);
 
     /// <summary>Why it stopped; its error is <see cref="VirtqueueError.None"/> while it works.</summary>
     internal VirtqueueFault Fault { get; private set; }
@@ -104,7 +105,7 @@ public sealed class Virtqueue
         _memory.Write(new Gpa(entry), (uint)head);
         _memory.Write(new Gpa(entry + 4), written);
         _nextUsed++;
-        CompletedChains++;
+        Volatile.Write(ref _completedChains, _completedChains + 1);
 
         // Release: whoever sees the new index sees the entry and the buffers.
         Volatile.Write(ref _memory.GetReference<ushort>(new Gpa(_layout.Used + 2)), _nextUsed);

@@ -240,7 +240,7 @@ public sealed class CtlCommandTests : IDisposable
         Task<string?> first = ReadLine(process);
         while (!first.IsCompleted)
         {
-            _socket.Control.Pause();
+            await _socket.Control.PauseAsync();
             await _socket.Control.ContinueAsync();
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }

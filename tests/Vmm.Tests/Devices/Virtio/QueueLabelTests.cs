@@ -32,6 +32,32 @@ public sealed class QueueLabelTests
     }
 
     [Fact]
+    public void Queues_OfADeviceThatIsStuck_AreUnnamed_AndNobodyWaitsForIt()
+    {
+        using VirtioBench bench = Encrypted();
+        Assert.NotEmpty(QueueLabels.Collect([bench.Transport]));
+        using ManualResetEventSlim isStuck = new();
+        using ManualResetEventSlim mayGoOn = new();
+        Thread device = new(() =>
+        {
+            lock (bench.Transport.Gate)
+            {
+                isStuck.Set();
+                mayGoOn.Wait(TimeSpan.FromSeconds(60));
+            }
+        });
+        device.Start();
+        Assert.True(isStuck.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+
+        Assert.Equal(0, bench.Transport.CompletedChains);
+        Assert.Empty(QueueLabels.Collect([bench.Transport]));
+
+        mayGoOn.Set();
+        device.Join();
+        Assert.NotEmpty(QueueLabels.Collect([bench.Transport]));
+    }
+
+    [Fact]
     public void Buffers_ThatAreOffered_AreNamed_UntilTheyComeBack()
     {
         using VirtioBench bench = Encrypted();
