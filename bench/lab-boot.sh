@@ -1,18 +1,21 @@
 #!/bin/sh
 # Runs inside the laboratory (scripts/bench.sh sends it there): boots the same kernel in several ways in turns, and prints
-# "NAME CENTISECONDS" for each boot, from the start of the process to its end at the guest's init.
+# "NAME CENTISECONDS" for each boot.
 #
 # Usage: lab-boot.sh ROUNDS KERNEL INITRAMFS NAME...
 #
+# From the start of the process to its end at the guest's init:
 #   baseline   the C monitor
 #   kvmsev     kvmsev
-#   socket     kvmsev with a control socket that nobody uses
+# Processor time of the vCPU's thread, from its start to the guest's init:
+#   alone      kvmsev with a control socket that nobody uses
 #   watched    kvmsev, whose map and journal labprobe takes from the control socket every 100 ms
 set -eu
 
 rounds=$1 kernel=$2 initramfs=$3
 shift 3
-cmdline='console=ttyS0 panic=-1 kvmsev.action=wait'
+# nokaslr: a kernel at another address takes another time.
+cmdline='console=ttyS0 panic=-1 nokaslr kvmsev.action=wait'
 init_line='kvmsev-guest: init reached'
 
 # The time since the laboratory's start, in 1/100 s: /proc/uptime has just that resolution.
@@ -35,12 +38,51 @@ measure() {
   echo "$name $((to - from))"
 }
 
-# boot NAME OPTION...: with kvmsev.
-boot() {
-  name=$1
-  shift
-  measure "$name" kvmsev run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$cmdline" --memory 512M --cpus 1 \
-    --sev simulated --until "$init_line" --timeout 120s "$@"
+# run_kvmsev OPTION...: with $how before it.
+how=
+run_kvmsev() {
+  $how kvmsev run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$cmdline" --memory 512M --cpus 1 --sev simulated --timeout 120s "$@"
+}
+
+# vcpu_thread PID: the vCPU's thread, once it is there.
+vcpu_thread() {
+  while :; do
+    for task in /proc/"$1"/task/*; do
+      if grep -qx vcpu0 "$task/comm" 2>/dev/null; then
+        echo "$task"
+        return
+      fi
+    done
+    sleep 0.1
+  done
+}
+
+# measure_vcpu NAME: the guest has nothing to do after its init, so that the moment of the look does not matter.
+measure_vcpu() {
+  rm -f /tmp/console
+  {
+    how='exec' # so that the process in the background is kvmsev itself
+    run_kvmsev --api-socket /tmp/socket --serial file=/tmp/console </dev/null >/dev/null 2>/tmp/words
+  } &
+  machine=$!
+  watcher=
+  if [ "$1" = watched ]; then
+    labprobe watch /tmp/socket /tmp/maps /tmp/journal >&2 &
+    watcher=$!
+  fi
+  thread=$(vcpu_thread "$machine")
+  until grep -q "$init_line" /tmp/console 2>/dev/null; do
+    if ! kill -0 "$machine" 2>/dev/null; then
+      echo "$1 did not reach the guest's init:" >&2
+      tail -n 5 /tmp/console /tmp/words >&2
+      exit 1
+    fi
+    sleep 0.2
+  done
+  read -r nanoseconds _ <"$thread/schedstat"
+  echo "$1 $((nanoseconds / 10000000))"
+  kill "$machine"
+  wait "$machine" $watcher || true
 }
 
 round=0
@@ -48,14 +90,8 @@ while [ "$round" -lt "$rounds" ]; do
   for way in "$@"; do
     case $way in
       baseline) measure baseline monitor "$kernel" "$initramfs" "$cmdline" 512 "$init_line" ;;
-      kvmsev) boot kvmsev ;;
-      socket) boot socket --api-socket /tmp/socket.sock ;;
-      watched)
-        labprobe watch /tmp/watched.sock /tmp/maps /tmp/journal >&2 &
-        watcher=$!
-        boot watched --api-socket /tmp/watched.sock
-        wait "$watcher"
-        ;;
+      kvmsev) measure kvmsev run_kvmsev --until "$init_line" ;;
+      alone | watched) measure_vcpu "$way" ;;
       *)
         echo "there is no way '$way'" >&2
         exit 64

@@ -12,7 +12,8 @@
 #      artifacts/kvmsev-bench --pio-library artifacts/bench/libpiobaseline.so --kvmsev artifacts/kvmsev
 #    and prints its own lines; its exit code is not 0 if a limit was passed.
 # 2. Boot to init in the laboratory, kvmsev against bench/c-baseline/monitor.c in turns.
-# 3. Boot to init with its map dumped every 100 ms against without, in a laboratory with two processors.
+# 3. The same boot with its map dumped every 100 ms against without: the processor time that the vCPU needs. The laboratory has one
+#    processor, and the dumps are not to be measured by what they take of that.
 # 4. Boot of a Debian disk image to its login prompt in the laboratory, one vCPU against four: no limit, for the laboratory has
 #    one emulated processor, on which four vCPUs can only be slower.
 #
@@ -24,7 +25,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 readonly BENCH="$ARTIFACTS/bench" BASELINE="$REPO_ROOT/bench/c-baseline"
 # Boot to init: kvmsev may take as long as the C monitor.
 readonly BOOT_LIMIT=1.00
-# Boot to init with a client that dumps the map every 100 ms, against the same boot without.
+# Processor time of the vCPU to init with a client that dumps the map every 100 ms, against the same boot without.
 readonly WATCHED_LIMIT=1.02
 # Boots of the disk image with each number of vCPUs.
 readonly DISK_ROUNDS=2
@@ -58,6 +59,30 @@ compile() {
   mv -- "$BENCH/.$output" "$BENCH/$output"
 }
 
+# boot_in_lab FIRST SECOND OPTION...: boots in two ways in turns in the laboratory; the times go to $work/times.
+boot_in_lab() {
+  local first=$1 second=$2
+  shift 2
+  "$REPO_ROOT/scripts/lab.sh" --timeout $((60 + 240 * rounds)) --file "$REPO_ROOT/bench/lab-boot.sh" --file "$kernel" --file "$initramfs" \
+    "$@" -- sh lab-boot.sh "$rounds" "/in/${kernel##*/}" "/in/${initramfs##*/}" "$first" "$second" >"$work/times" \
+    || die "the boots in the laboratory failed"
+}
+
+# compare FIRST SECOND FORMAT LIMIT: prints the medians of both in FORMAT, and their ratios; fails if that of the medians is over LIMIT.
+compare() {
+  sort -k1,1 -k2,2n "$work/times" | awk -v first="$1" -v second="$2" -v format="$3" -v limit="$4" '
+    { times[$1, ++count[$1]] = $2 / 100 }
+    function median(name) {
+      return (times[name, int((count[name] + 1) / 2)] + times[name, int(count[name] / 2) + 1]) / 2
+    }
+    END {
+      ratio = median(second) / median(first)
+      printf format " (medians of %d), ratio %.3f, limit %.2f; best of each %.2f s, %.2f s, ratio %.3f\n",
+        median(first), median(second), count[first], ratio, limit, times[first, 1], times[second, 1], times[second, 1] / times[first, 1]
+      exit sprintf("%.3f", ratio) + 0 > limit
+    }'
+}
+
 need_compiler
 mkdir -p -- "$BENCH"
 compile monitor monitor.c
@@ -87,42 +112,13 @@ if [[ $lab == yes ]]; then
   work=''
   make_temp_dir work
   note "booting $rounds times with each monitor in the laboratory"
-  "$REPO_ROOT/scripts/lab.sh" --timeout $((60 + 240 * rounds)) --file "$BENCH/monitor" --file "$REPO_ROOT/bench/lab-boot.sh" \
-    --file "$kernel" --file "$initramfs" -- sh lab-boot.sh "$rounds" "/in/${kernel##*/}" "/in/${initramfs##*/}" baseline kvmsev \
-    >"$work/times" || die "the boots in the laboratory failed"
-  sort -k1,1 -k2,2n "$work/times" | awk -v limit="$BOOT_LIMIT" '
-    { times[$1, ++count[$1]] = $2 / 100 }
-    function median(name) {
-      return (times[name, int((count[name] + 1) / 2)] + times[name, int(count[name] / 2) + 1]) / 2
-    }
-    END {
-      ratio = median("kvmsev") / median("baseline")
-      printf "boot to init in the laboratory, %d rounds: kvmsev %.2f s, C %.2f s (medians), ratio %.2f, limit %.2f; ",
-        count["kvmsev"], median("kvmsev"), median("baseline"), ratio, limit
-      printf "best of each: %.2f s, %.2f s, ratio %.2f\n",
-        times["kvmsev", 1], times["baseline", 1], times["kvmsev", 1] / times["baseline", 1]
-      exit sprintf("%.2f", ratio) + 0 > limit
-    }' || over=1
+  boot_in_lab baseline kvmsev --file "$BENCH/monitor"
+  compare baseline kvmsev 'boot to init in the laboratory: C %.2f s, kvmsev %.2f s' "$BOOT_LIMIT" || over=1
 
-  # A processor for the guest and one for those who watch it: what is measured is what the guest has to wait for.
   "$REPO_ROOT/scripts/build.sh" labprobe >/dev/null
   note "booting $rounds times with and without a client that dumps the map every 100 ms"
-  "$REPO_ROOT/scripts/lab.sh" --cpus 2 --timeout $((60 + 240 * rounds)) --file "$REPO_ROOT/bench/lab-boot.sh" \
-    --file "$ARTIFACTS/labprobe" --file "$ARTIFACTS/libMonoPosixHelper.so" --file "$kernel" --file "$initramfs" \
-    -- sh lab-boot.sh "$rounds" "/in/${kernel##*/}" "/in/${initramfs##*/}" socket watched \
-    >"$work/times" || die "the boots in the laboratory failed"
-  sort -k1,1 -k2,2n "$work/times" | awk -v limit="$WATCHED_LIMIT" '
-    { times[$1, ++count[$1]] = $2 / 100 }
-    function median(name) {
-      return (times[name, int((count[name] + 1) / 2)] + times[name, int(count[name] / 2) + 1]) / 2
-    }
-    END {
-      ratio = median("watched") / median("socket")
-      printf "boot to init with the map dumped every 100 ms, %d rounds: %.2f s, without %.2f s (medians), ratio %.3f, limit %.2f; ",
-        count["watched"], median("watched"), median("socket"), ratio, limit
-      printf "best of each: ratio %.3f\n", times["watched", 1] / times["socket", 1]
-      exit sprintf("%.3f", ratio) + 0 > limit
-    }' || over=1
+  boot_in_lab alone watched --file "$ARTIFACTS/labprobe" --file "$ARTIFACTS/libMonoPosixHelper.so"
+  compare alone watched "the vCPU's processor time to init: alone %.2f s, with its map dumped every 100 ms %.2f s" "$WATCHED_LIMIT" || over=1
 
   image_code=0
   quietly "$REPO_ROOT/scripts/disk-image.sh" "$work/debian.img" || image_code=$?
