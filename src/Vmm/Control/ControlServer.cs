@@ -114,7 +114,7 @@ public sealed class ControlServer : IDisposable
 
     private void Begin(Socket client)
     {
-        ControlSession session = new(client, _commands, _machine, _streams);
+        ControlSession session = new(client, _commands, _machine, _streams, _end.Token);
         Task serving = Task.Run(() => ServeAsync(client, session));
         _sessions.TryAdd(serving, session);
         _ = serving.ContinueWith(
@@ -145,7 +145,7 @@ public sealed class ControlServer : IDisposable
             {
                 using (client)
                 {
-                    await session.RunAsync(_end.Token).ConfigureAwait(false);
+                    await session.RunAsync().ConfigureAwait(false);
                 }
             }
             catch (Exception error) when (IsEnd(error))

@@ -30,6 +30,7 @@ internal sealed class ControlSession : IDisposable
     private readonly ControlCommands _commands;
     private readonly ControlledMachine _machine;
     private readonly SemaphoreSlim _streams;
+    private readonly CancellationTokenSource _end;
     private readonly SemaphoreSlim _sending = new(1);
     private readonly JsonValueSplitter _splitter = new();
     private readonly TaskCompletionSource _hasAnswered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,8 +41,11 @@ internal sealed class ControlSession : IDisposable
     /// <param name="commands">What it may execute.</param>
     /// <param name="machine">What it is about.</param>
     /// <param name="streams">Bounds the answers that are streamed at a time, over all sessions.</param>
-    internal ControlSession(Socket socket, ControlCommands commands, ControlledMachine machine, SemaphoreSlim streams)
+    /// <param name="end">Ends the session.</param>
+    internal ControlSession(
+        Socket socket, ControlCommands commands, ControlledMachine machine, SemaphoreSlim streams, CancellationToken end)
     {
+        _end = CancellationTokenSource.CreateLinkedTokenSource(end);
         _socket = socket;
         _commands = commands;
         _machine = machine;
@@ -51,23 +55,17 @@ internal sealed class ControlSession : IDisposable
     /// <summary>Ends when the client was told the last event, or is told none at all.</summary>
     internal Task Told { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Serves the client until it goes or the token ends it.</summary>
-    /// <param name="token">Ends the session.</param>
-    internal async Task RunAsync(CancellationToken token)
+    /// <summary>Serves the client until it goes, or the session is ended, or it has not negotiated in time.</summary>
+    internal async Task RunAsync()
     {
         try
         {
-            await SendAsync(QmpMessages.Greeting(), token).ConfigureAwait(false);
-            using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(token);
-            limit.CancelAfter(NegotiationLimit);
+            _end.CancelAfter(NegotiationLimit);
+            await SendAsync(QmpMessages.Greeting(), _end.Token).ConfigureAwait(false);
             byte[] buffer = new byte[ReadSize];
-            while (await _socket.ReceiveAsync(buffer.AsMemory(), limit.Token).ConfigureAwait(false) is > 0 and int length)
+            while (await _socket.ReceiveAsync(buffer.AsMemory(), _end.Token).ConfigureAwait(false) is > 0 and int length)
             {
-                await TakeAsync(buffer.AsMemory(0, length), token).ConfigureAwait(false);
-                if (_events is not null)
-                {
-                    limit.CancelAfter(Timeout.InfiniteTimeSpan);
-                }
+                await TakeAsync(buffer.AsMemory(0, length), _end.Token).ConfigureAwait(false);
             }
         }
         finally
@@ -80,7 +78,11 @@ internal sealed class ControlSession : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _sending.Dispose();
+    public void Dispose()
+    {
+        _sending.Dispose();
+        _end.Dispose();
+    }
 
     private async Task TakeAsync(ReadOnlyMemory<byte> input, CancellationToken token)
     {
@@ -194,6 +196,7 @@ internal sealed class ControlSession : IDisposable
         try
         {
             await SendAsync(answer, token).ConfigureAwait(false);
+            _end.CancelAfter(Timeout.InfiniteTimeSpan);
         }
         finally
         {
@@ -231,12 +234,14 @@ internal sealed class ControlSession : IDisposable
 
             try
             {
+                using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+                limit.CancelAfter(StreamLimit);
                 Action<Stream> write = await prepare().ConfigureAwait(false);
-                await SendEventsAsync(token).ConfigureAwait(false);
+                await SendEventsAsync(limit.Token).ConfigureAwait(false);
 
                 // It waits for the client, so it does so on a thread of its own.
                 await Task.Factory.StartNew(
-                    () => Stream(id, write, token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+                    () => Stream(id, write, limit.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
                     .ConfigureAwait(false);
             }
             finally
@@ -252,9 +257,7 @@ internal sealed class ControlSession : IDisposable
 
     private void Stream(JsonElement? id, Action<Stream> write, CancellationToken token)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(token);
-        limit.CancelAfter(StreamLimit);
-        using CancellationTokenRegistration cut = limit.Token.Register(_socket.Dispose);
+        using CancellationTokenRegistration cut = token.Register(_socket.Dispose);
         using NetworkStream stream = new(_socket, ownsSocket: false);
         QmpMessages.StreamReturn(id, write, stream);
     }

@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace KvmSevVmm.Vmm.Control;
 
-/// <summary>What a command answers: a JSON value, or a writer of one that is too long to be held for each client that does not read.</summary>
+/// <summary>What a command answers: a JSON value that is held until the client takes it, or the writer of one that is too long for that.
+/// </summary>
 internal sealed class QmpAnswer
 {
     /// <summary>Bytes of an answer that is held; what can be longer is streamed.</summary>
