@@ -157,7 +157,7 @@ must_step build dotnet build "$SOLUTION" --configuration Release --no-restore -w
 step format dotnet format "$SOLUTION" --no-restore --verify-no-changes || true
 step 'line lengths' check_line_lengths || true
 step shellcheck shellcheck --external-sources scripts/*.sh bench/*.sh .ci/run || true
-step 'shellcheck of the init scripts' shellcheck --shell=dash scripts/guest/init scripts/lab/init || true
+step 'shellcheck of what runs in guests' shellcheck --shell=dash scripts/guest/init scripts/lab/init scripts/unit/trial || true
 must_step 'native build' scripts/build.sh kvmsev labprobe
 must_step 'guest image' scripts/guest-image.sh
 KVMSEV_TEST_KERNEL=$(scripts/guest-image.sh --print kernel)
