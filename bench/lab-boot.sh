@@ -38,49 +38,37 @@ measure() {
   echo "$name $((to - from))"
 }
 
-# run_kvmsev OPTION...: with $how before it.
-how=
-run_kvmsev() {
-  $how kvmsev run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$cmdline" --memory 512M --cpus 1 --sev simulated --timeout 120s "$@"
+# require_alive PID NAME: ends this script if the process is gone.
+require_alive() {
+  if ! kill -0 "$1" 2>/dev/null; then
+    echo "$2 did not reach the guest's init:" >&2
+    tail -n 5 /tmp/console /tmp/words >&2
+    exit 1
+  fi
 }
 
-# vcpu_thread PID: the vCPU's thread, once it is there.
-vcpu_thread() {
-  while :; do
-    for task in /proc/"$1"/task/*; do
-      if grep -qx vcpu0 "$task/comm" 2>/dev/null; then
-        echo "$task"
-        return
-      fi
-    done
-    sleep 0.1
-  done
-}
-
-# measure_vcpu NAME: the guest has nothing to do after its init, so that the moment of the look does not matter.
+# measure_vcpu NAME: prints NAME and what the vCPU's thread has run, in 1/100 s, when the guest has reached its init: it only waits then, so
+# that the moment of the look does not matter.
 measure_vcpu() {
   rm -f /tmp/console
-  {
-    how='exec' # so that the process in the background is kvmsev itself
-    run_kvmsev --api-socket /tmp/socket --serial file=/tmp/console </dev/null >/dev/null 2>/tmp/words
-  } &
+  kvmsev run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$cmdline" --memory 512M --cpus 1 --sev simulated --timeout 120s \
+    --api-socket /tmp/socket --serial file=/tmp/console </dev/null >/dev/null 2>/tmp/words &
   machine=$!
   watcher=
   if [ "$1" = watched ]; then
     labprobe watch /tmp/socket /tmp/maps /tmp/journal >&2 &
     watcher=$!
   fi
-  thread=$(vcpu_thread "$machine")
   until grep -q "$init_line" /tmp/console 2>/dev/null; do
-    if ! kill -0 "$machine" 2>/dev/null; then
-      echo "$1 did not reach the guest's init:" >&2
-      tail -n 5 /tmp/console /tmp/words >&2
-      exit 1
-    fi
+    require_alive "$machine" "$1"
     sleep 0.2
   done
-  read -r nanoseconds _ <"$thread/schedstat"
-  echo "$1 $((nanoseconds / 10000000))"
+  for thread in /proc/"$machine"/task/*; do
+    if grep -qx vcpu0 "$thread/comm" 2>/dev/null; then
+      read -r nanoseconds _ <"$thread/schedstat"
+      echo "$1 $((nanoseconds / 10000000))"
+    fi
+  done
   kill "$machine"
   wait "$machine" $watcher || true
 }
@@ -90,7 +78,10 @@ while [ "$round" -lt "$rounds" ]; do
   for way in "$@"; do
     case $way in
       baseline) measure baseline monitor "$kernel" "$initramfs" "$cmdline" 512 "$init_line" ;;
-      kvmsev) measure kvmsev run_kvmsev --until "$init_line" ;;
+      kvmsev)
+        measure kvmsev kvmsev run --kernel "$kernel" --initramfs "$initramfs" --cmdline "$cmdline" --memory 512M --cpus 1 \
+          --sev simulated --until "$init_line" --timeout 120s
+        ;;
       alone | watched) measure_vcpu "$way" ;;
       *)
         echo "there is no way '$way'" >&2

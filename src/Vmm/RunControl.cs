@@ -24,6 +24,8 @@ internal sealed class RunControl
     private KvmClockData? _stoppedClock;
     private bool _hasBegun;
     private bool _hasEnded;
+
+    // Written under the lock; read without it, so that nobody waits for a stop.
     private volatile bool _isPaused;
 
     /// <summary>Makes the control of a machine that does not run yet.</summary>
@@ -125,11 +127,12 @@ internal sealed class RunControl
         }
 
         long start = Stopwatch.GetTimestamp();
-        string? late = _threads.FirstOrDefault(thread => !thread.WaitStill(Rest(start)))?.Name;
+        string? late = _threads.FirstOrDefault(thread => !thread.WaitStill(Remaining(start)))?.Name;
         if (late is null)
         {
+            // Before the devices: a stop that one of them foils has a clock to put back.
             _stoppedClock = TryClock(() => _parts.Vm.GetClock());
-            late = _parts.Virtio.Pause(() => Rest(start));
+            late = _parts.Virtio.Pause(() => Remaining(start));
         }
 
         if (late is not null)
@@ -139,14 +142,15 @@ internal sealed class RunControl
         }
     }
 
-    private static TimeSpan Rest(long start)
+    private static TimeSpan Remaining(long start)
     {
-        TimeSpan rest = StopLimit - Stopwatch.GetElapsedTime(start);
-        return rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
+        TimeSpan remaining = StopLimit - Stopwatch.GetElapsedTime(start);
+        return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
     }
 
     private void GoOn()
     {
+        // Before the vCPUs: none may run with the clock of the stop.
         RestartClock();
         _parts.Virtio.Resume();
         Release();

@@ -37,7 +37,7 @@ internal sealed class MachineRunner : IMachineRunner
             }
             finally
             {
-                // For whoever is connected, if it ended by an exception; otherwise it has been said.
+                // After an exception, in Build say, clients are told of the end too. After any other end this changes nothing.
                 control.End(StopReason.MonitorError);
             }
         }
@@ -67,6 +67,7 @@ internal sealed class MachineRunner : IMachineRunner
             using VirtualMachine machine = VirtualMachineBuilder.Build(config, io, outputs.Log);
             using PosixSignalRegistration? resize = io.VirtioConsoleSize is null ? null : FollowTerminalSize(machine, outputs);
             using IDisposable? rawTerminal = outputs.EnterRawTerminal?.Invoke();
+            // A guest that is only launched never runs: no RESUME, and nothing to ask it.
             if (!config.IsLaunchOnly)
             {
                 control.Attach(machine);

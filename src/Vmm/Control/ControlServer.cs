@@ -5,15 +5,15 @@ using Serilog;
 namespace KvmSevVmm.Vmm.Control;
 
 /// <summary>
-/// The control socket of a machine: QMP for several clients at once. A client that is slow, silent or talks nonsense holds up itself alone:
-/// no vCPU and no other client waits for it, and its buffers are bounded.
+/// The control socket of a machine: QMP for several clients at once. For a client that is slow, silent or talks nonsense no vCPU waits, and
+/// another client only for its turn at a long answer; its buffers are bounded.
 /// </summary>
 public sealed class ControlServer : IDisposable
 {
     /// <summary>More clients at a time are turned away.</summary>
     internal const int MaximumClients = 1024;
 
-    /// <summary>Answers that are streamed at a time: each holds a snapshot of the map.</summary>
+    /// <summary>Answers that are streamed at a time: each may hold a snapshot of the map, for which the heap was checked.</summary>
     internal const int MaximumStreams = 2;
 
     /// <summary>The shortest time between two events of a map that changes.</summary>

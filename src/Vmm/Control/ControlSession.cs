@@ -126,7 +126,8 @@ internal sealed class ControlSession : IDisposable
         try
         {
             QmpRequest request = QmpRequest.Parse(message, out id);
-            if (IsNegotiation(request))
+            CheckTurn(request);
+            if (request.Command == Negotiation)
             {
                 await BeginTellingAsync(QmpMessages.Return(id, QmpAnswer.Empty.Value), token).ConfigureAwait(false);
                 return;
@@ -166,7 +167,8 @@ internal sealed class ControlSession : IDisposable
         await SendAsync(refusal, token).ConfigureAwait(false);
     }
 
-    private bool IsNegotiation(QmpRequest request)
+    /// <summary>Refuses what comes before the negotiation, a second negotiation, and one for what is not offered.</summary>
+    private void CheckTurn(QmpRequest request)
     {
         bool isNegotiation = request.Command == Negotiation;
         if (isNegotiation == _events is not null)
@@ -184,11 +186,10 @@ internal sealed class ControlSession : IDisposable
             arguments.RefuseItems("enable", static name => $"Capability {name} not available");
             arguments.End();
         }
-
-        return isNegotiation;
     }
 
-    /// <summary>Answers a client that negotiates. What happens meanwhile it is told next, and not before.</summary>
+    /// <summary>Subscribes a client that negotiates, then answers it: no event is lost meanwhile, and none precedes the answer, since
+    /// <c>_events</c> is null until then. It is set also when the client is gone, so that <see cref="RunAsync"/> unsubscribes it.</summary>
     private async Task BeginTellingAsync(ReadOnlyMemory<byte> answer, CancellationToken token)
     {
         ChannelReader<ReadOnlyMemory<byte>> events = _machine.Events.Subscribe();
@@ -196,6 +197,8 @@ internal sealed class ControlSession : IDisposable
         try
         {
             await SendAsync(answer, token).ConfigureAwait(false);
+
+            // Negotiated: the limit no longer holds.
             _end.CancelAfter(Timeout.InfiniteTimeSpan);
         }
         finally
@@ -212,7 +215,7 @@ internal sealed class ControlSession : IDisposable
             await _hasAnswered.Task.ConfigureAwait(false);
             while (await events.WaitToReadAsync(token).ConfigureAwait(false))
             {
-                await SendAsync(default, token).ConfigureAwait(false);
+                await SendAsync(ReadOnlyMemory<byte>.Empty, token).ConfigureAwait(false);
             }
         }
         catch (Exception error) when (ControlServer.IsEnd(error))
@@ -229,7 +232,7 @@ internal sealed class ControlSession : IDisposable
         {
             if (!await _streams.WaitAsync(StreamPatience, token).ConfigureAwait(false))
             {
-                throw new QmpException("Other clients are reading the map; try again");
+                throw new QmpException("Other clients are reading long answers; try again");
             }
 
             try

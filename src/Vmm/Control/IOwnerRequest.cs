@@ -12,5 +12,5 @@ internal interface IOwnerRequest
 
     /// <summary>Answers what came too late: the launch waits no more.</summary>
     /// <param name="mayRun">Whether it waits no more because the guest may run.</param>
-    void Close(bool mayRun);
+    void AnswerLate(bool mayRun);
 }

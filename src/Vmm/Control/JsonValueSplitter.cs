@@ -1,8 +1,8 @@
 namespace KvmSevVmm.Vmm.Control;
 
 /// <summary>
-/// Cuts a stream of JSON values, with or without line ends between them, into one value at a time, looking at each byte once. It does not
-/// judge the values; what is no JSON is cut off at the next blank or line end, so that a client can go on after its mistake.
+/// Cuts a stream of JSON values, with or without line ends between them, into one value at a time, looking at each byte once. It judges no
+/// more of a value than its length and depth; what is no JSON is cut off at the next blank or line end, so that a client can go on after its mistake.
 /// </summary>
 internal sealed class JsonValueSplitter
 {
@@ -43,11 +43,9 @@ internal sealed class JsonValueSplitter
                 return true;
             }
 
-            if (_length == MaximumLength || _depth > QmpRequest.MaximumDepth)
+            string? problem = FindProblem();
+            if (problem is not null)
             {
-                string problem = _length == MaximumLength
-                    ? $"the message is longer than {MaximumLength} bytes"
-                    : $"values are nested deeper than {QmpRequest.MaximumDepth}";
                 Restart();
                 _isSkipping = next != (byte)'\n';
                 throw new QmpException($"JSON parse error: {problem}");
@@ -56,6 +54,10 @@ internal sealed class JsonValueSplitter
 
         return false;
     }
+
+    private string? FindProblem() => _length == MaximumLength ? $"the message is longer than {MaximumLength} bytes"
+        : _depth > QmpRequest.MaximumDepth ? $"values are nested deeper than {QmpRequest.MaximumDepth}"
+        : null;
 
     private static bool IsBlank(byte next) => next is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n';
 

@@ -7,7 +7,8 @@ internal sealed class LetRunRequest : IOwnerRequest
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Ends when the guest may run, whoever asked for it first.</summary>
+    /// <summary>Ends when the guest may run, whoever asked for it first; fails with <see cref="QmpException"/> when the launch ends
+    /// without it.</summary>
     internal Task Done => _done.Task;
 
     /// <inheritdoc/>
@@ -18,7 +19,7 @@ internal sealed class LetRunRequest : IOwnerRequest
     }
 
     /// <inheritdoc/>
-    public void Close(bool mayRun)
+    public void AnswerLate(bool mayRun)
     {
         if (mayRun)
         {
@@ -26,7 +27,7 @@ internal sealed class LetRunRequest : IOwnerRequest
         }
         else
         {
-            _done.SetException(new QmpException("The guest has ended"));
+            _done.SetException(new QmpException(OwnerRequest.LaunchEnded));
         }
     }
 }

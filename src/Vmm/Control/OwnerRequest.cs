@@ -2,6 +2,16 @@ using KvmSevVmm.Vmm.Sev;
 
 namespace KvmSevVmm.Vmm.Control;
 
+/// <summary>What requests to a launch are answered that come too late.</summary>
+internal static class OwnerRequest
+{
+    /// <summary>The guest runs, or is about to.</summary>
+    internal const string LaunchOver = "SEV: not in the correct state: the launch waits no more";
+
+    /// <summary>The guest never runs.</summary>
+    internal const string LaunchEnded = "The launch ended before the guest ran";
+}
+
 /// <summary>Something that a client wants of a launch that waits; done on the launching thread, awaited by the client's session.</summary>
 /// <typeparam name="T">What comes of it.</typeparam>
 /// <param name="work">Does it. What it throws is the client's to hear; the launch goes on.</param>
@@ -30,6 +40,6 @@ internal sealed class OwnerRequest<T>(Func<MeasuredLaunch, T> work) : IOwnerRequ
     }
 
     /// <inheritdoc/>
-    public void Close(bool mayRun) => _done.SetException(new QmpException(
-        mayRun ? "SEV: not in the correct state (LSECRET): the launch waits no more" : "The guest has ended"));
+    public void AnswerLate(bool mayRun) =>
+        _done.SetException(new QmpException(mayRun ? OwnerRequest.LaunchOver : OwnerRequest.LaunchEnded));
 }

@@ -28,12 +28,18 @@ internal sealed class QmpAnswer
 
     /// <summary>An answer that is written at once.</summary>
     /// <param name="write">Writes one JSON value, of <see cref="MaximumLength"/> at most.</param>
+    /// <exception cref="InvalidOperationException">The value is longer: the command has to stream it.</exception>
     internal static QmpAnswer Of(Action<Utf8JsonWriter> write)
     {
         ArrayBufferWriter<byte> buffer = new();
         using (Utf8JsonWriter json = new(buffer))
         {
             write(json);
+        }
+
+        if (buffer.WrittenCount > MaximumLength)
+        {
+            throw new InvalidOperationException($"an answer of {buffer.WrittenCount} bytes is held, not streamed");
         }
 
         return new QmpAnswer(buffer.WrittenMemory, null);

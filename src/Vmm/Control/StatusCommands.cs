@@ -15,7 +15,7 @@ internal sealed class StatusCommands(ControlledMachine machine)
         commands.AddAsync("x-kvmsev-query-guard", arguments => AnswerAsync(arguments, WriteGuard));
         commands.AddAsync("x-kvmsev-query-migratable", arguments => AnswerAsync(arguments, WriteMigratable));
 
-        // With 64 vCPUs these are longer than an answer that is held may be.
+        // With many vCPUs these pass QmpAnswer.MaximumLength.
         commands.Add("x-kvmsev-query-exits", () => QmpAnswer.Streamed(PrepareExitsAsync));
         commands.Add("x-kvmsev-metrics", () => QmpAnswer.Streamed(PrepareMetricsAsync));
     }

@@ -112,6 +112,14 @@ internal sealed class ControlFixture : IDisposable
     /// <summary>A client that says what the test wants; the greeting is read.</summary>
     internal RawClient ConnectRaw() => new(SocketPath);
 
+    /// <summary>The same, and it has negotiated.</summary>
+    internal RawClient ConnectNegotiated()
+    {
+        RawClient client = ConnectRaw();
+        client.Ask("""{"execute":"qmp_capabilities"}""");
+        return client;
+    }
+
     public void Dispose()
     {
         Stop.RequestStop(StopReason.Interrupted);

@@ -24,7 +24,7 @@ internal sealed class FakeRunningMachine : IRunningMachine
     internal Action? Pausing { get; init; }
 
     /// <summary>Whether <see cref="Pause"/> has been called.</summary>
-    internal bool IsPausing { get; private set; }
+    internal bool WasPauseCalled { get; private set; }
 
     internal IReadOnlyList<VcpuStatus> Vcpus { get; init; } =
     [
@@ -32,11 +32,14 @@ internal sealed class FakeRunningMachine : IRunningMachine
         new VcpuStatus(1, 101, new Dictionary<string, ulong>()),
     ];
 
+    /// <summary>Disks, disk0 on.</summary>
+    internal int DeviceCount { get; init; } = 1;
+
     public void PressPowerButton() => Presses++;
 
     public bool Pause()
     {
-        IsPausing = true;
+        WasPauseCalled = true;
         Pausing?.Invoke();
         bool changes = PauseFailure is null ? !IsPaused : throw PauseFailure;
         IsPaused = true;
@@ -64,26 +67,25 @@ internal sealed class FakeRunningMachine : IRunningMachine
         Generation = SharedRegions.Generation,
         UnclaimedPortAccesses = 3,
         UnclaimedMmioAccesses = 0,
-        Devices =
-        [
-            new VirtioDeviceReport
-            {
-                Name = "disk0",
-                Type = "block",
-                IsInUse = true,
-                Requests = 5,
-                Interrupts = 4,
-                BytesToGuest = 4096,
-                BytesFromGuest = 512,
-                HostErrors = 0,
-                GuardViolations = 1,
-                ProtocolErrors = 0,
-                RefusedAccesses = 0,
-                Resets = 0,
-            },
-        ],
-        LatestViolations = [Violation],
+        Devices = [.. Enumerable.Range(0, DeviceCount).Select(DescribeDisk)],
+        LatestViolations = [.. Enumerable.Range(0, DeviceCount).Select(static index => Violation with { Device = $"disk{index}" })],
         IsMigrationReady = false,
         WasMigrationReady = false,
+    };
+
+    private static VirtioDeviceReport DescribeDisk(int index) => new()
+    {
+        Name = $"disk{index}",
+        Type = "block",
+        IsInUse = true,
+        Requests = 5,
+        Interrupts = 4,
+        BytesToGuest = 4096,
+        BytesFromGuest = 512,
+        HostErrors = 0,
+        GuardViolations = 1,
+        ProtocolErrors = 0,
+        RefusedAccesses = 0,
+        Resets = 0,
     };
 }

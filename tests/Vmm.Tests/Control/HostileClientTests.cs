@@ -17,22 +17,22 @@ public sealed class HostileClientTests : IDisposable
     private const long MostMemoryOfAClient = 48 << 10;
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    private static readonly byte[][] Attacks =
-    [
-        Encoding.ASCII.GetBytes(new string('[', 100_000)),
-        [.. Enumerable.Repeat((byte)'{', 2000)],
-        "{\"execute\":\"qmp_capabilities\",\"id\":1e999999999}"u8.ToArray(),
-        "{\"execute\":\"qmp_capabilities\",\"id\":"u8.ToArray(),
-        [0x7B, 0x22, 0xFF, 0xFE, 0xC0, 0x80, 0x22, 0x7D, 0x0A],
-        Encoding.ASCII.GetBytes("{\"execute\":\"" + new string('x', 60_000) + "\"}"),
-        "\0\0\0\0\u007f\r\n\r\n}}}}]]]]\"\"\"\""u8.ToArray(),
-        Pipeline("query-commands", 300),
-        Pipeline("x-kvmsev-query-map", 50),
-        Pipeline("x-kvmsev-query-journal", 50),
-        Pipeline("x-kvmsev-metrics", 50),
-        Pipeline("x-kvmsev-query-exits", 300),
-        [],
-    ];
+    private static readonly Dictionary<string, byte[]> Attacks = new()
+    {
+        ["arrays without end"] = Encoding.ASCII.GetBytes(new string('[', 100_000)),
+        ["objects without end"] = [.. Enumerable.Repeat((byte)'{', 2000)],
+        ["huge number"] = "{\"execute\":\"qmp_capabilities\",\"id\":1e999999999}"u8.ToArray(),
+        ["half a message"] = "{\"execute\":\"qmp_capabilities\",\"id\":"u8.ToArray(),
+        ["no UTF-8"] = [0x7B, 0x22, 0xFF, 0xFE, 0xC0, 0x80, 0x22, 0x7D, 0x0A],
+        ["long name"] = Encoding.ASCII.GetBytes("{\"execute\":\"" + new string('x', 60_000) + "\"}"),
+        ["garbage"] = "\0\0\0\0\u007f\r\n\r\n}}}}]]]]\"\"\"\""u8.ToArray(),
+        ["commands"] = Pipeline("query-commands", 300),
+        ["maps"] = Pipeline("x-kvmsev-query-map", 50),
+        ["journals"] = Pipeline("x-kvmsev-query-journal", 50),
+        ["metrics"] = Pipeline("x-kvmsev-metrics", 50),
+        ["exits"] = Pipeline("x-kvmsev-query-exits", 300),
+        ["nothing"] = [],
+    };
 
     private readonly ControlFixture _control = new();
     private readonly FakeRunningMachine _machine = new();
@@ -61,10 +61,11 @@ public sealed class HostileClientTests : IDisposable
         using ControlClient good = _control.Connect();
         _ = good.Execute("query-status");
         long before = GC.GetTotalMemory(forceFullCollection: true);
+        byte[][] attacks = [.. Attacks.Values];
         for (int i = 0; i < Clients; i++)
         {
             _bad.Add(Connect());
-            Attack(_bad[i], Attacks[i % Attacks.Length], halfCloses: i % 7 == 0);
+            Attack(_bad[i], attacks[i % attacks.Length], halfCloses: i % 7 == 0);
         }
 
         for (int i = 0; i < 50; i++)
@@ -74,7 +75,7 @@ public sealed class HostileClientTests : IDisposable
             good.Execute(i % 2 == 0 ? "stop" : "cont");
         }
 
-        // The map is there for a good client too, though clients that do not read hold up those that want to.
+        // A page's answer is held, not streamed: it comes although others hold both streams.
         JsonElement page = good.Execute("x-kvmsev-query-page", static json => json.WriteNumber("gpa"u8, 0x9000));
         Assert.Equal(
             50UL + (2 * SharedRegionTracker.JournalBatchLimit), page.GetProperty("since").GetProperty("generation").GetUInt64());
@@ -89,34 +90,31 @@ public sealed class HostileClientTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, "JSON parse error")]
-    [InlineData(1, "JSON parse error")]
-    [InlineData(3, "closed")] // half a message, and then nothing more
-    [InlineData(4, "JSON parse error")]
-    [InlineData(5, "JSON parse error")]
-    [InlineData(6, "JSON parse error")]
-    public void Attack_GetsQmpsOwnError(int attack, string expected)
+    [InlineData("arrays without end")]
+    [InlineData("objects without end")]
+    [InlineData("no UTF-8")]
+    [InlineData("long name")]
+    [InlineData("garbage")]
+    public void Attack_GetsQmpsOwnError(string attack) =>
+        Assert.StartsWith(
+            "JSON parse error",
+            SendAndEnd(attack).GetProperty("error").GetProperty("desc").GetString(),
+            StringComparison.Ordinal);
+
+    [Fact]
+    public void HalfAMessage_AndThenTheEnd_EndsTheSession() => Assert.Equal("closed", SendAndEnd("half a message").GetString());
+
+    [Fact]
+    public void NumberOfAnySize_IsAValidId() =>
+        Assert.Equal("""{"return":{},"id":1e999999999}""", SendAndEnd("huge number").GetRawText());
+
+    private JsonElement SendAndEnd(string attack)
     {
         using ControlFixture.RawClient client = _control.ConnectRaw();
         client.Send(Attacks[attack]);
         client.Send("\n");
         client.Socket.Shutdown(SocketShutdown.Send);
-
-        JsonElement first = client.Receive();
-
-        string description = first.ValueKind == JsonValueKind.String
-            ? first.GetString()!
-            : first.GetProperty("error").GetProperty("desc").GetString()!;
-        Assert.StartsWith(expected, description, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void NumberOfAnySize_IsAValidId()
-    {
-        using ControlFixture.RawClient client = _control.ConnectRaw();
-        client.Send(Attacks[2]);
-
-        Assert.Equal("""{"return":{},"id":1e999999999}""", client.Receive().GetRawText());
+        return client.Receive();
     }
 
     private static byte[] Pipeline(string command, int count) => Encoding.ASCII.GetBytes(

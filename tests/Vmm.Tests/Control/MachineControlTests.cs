@@ -27,8 +27,8 @@ public sealed class MachineControlTests : IDisposable
     [Fact]
     public void StopAndCont_ChangeTheMachineOnceAndTellEveryClient()
     {
-        using RawClient client = Negotiate();
-        using RawClient other = Negotiate();
+        using RawClient client = _control.ConnectNegotiated();
+        using RawClient other = _control.ConnectNegotiated();
         _control.Machine.Attach(_machine);
         Assert.Equal("RESUME", EventOf(Next(other)));
         Assert.Equal("RESUME", EventOf(Next(client)));
@@ -69,17 +69,17 @@ public sealed class MachineControlTests : IDisposable
     }
 
     [Fact]
-    public void Stop_ThatTakesLong_HoldsUpNoQuestionOfAnother()
+    public void Stop_ThatTakesLong_HoldsUpWhoAsksTheMachine_ButNotQueryStatus()
     {
         using ManualResetEventSlim mayStop = new();
         FakeRunningMachine slow = new() { Pausing = () => mayStop.Wait(Deadline) };
         _control.Machine.Attach(slow);
-        using RawClient stopping = Negotiate();
-        using RawClient waiting = Negotiate();
+        using RawClient stopping = _control.ConnectNegotiated();
+        using RawClient waiting = _control.ConnectNegotiated();
         using ControlClient asking = _control.Connect();
 
         stopping.Send("""{"execute":"stop"}""");
-        Assert.True(SpinWait.SpinUntil(() => slow.IsPausing, Deadline));
+        Assert.True(SpinWait.SpinUntil(() => slow.WasPauseCalled, Deadline));
         waiting.Send("""{"execute":"query-cpus-fast"}""");
 
         Assert.Equal("running", asking.Execute("query-status").GetProperty("status").GetString());
@@ -90,22 +90,30 @@ public sealed class MachineControlTests : IDisposable
     }
 
     [Fact]
-    public void Answer_OfTheLargestMachine_IsNoLongerThanOneThatIsHeldMayBe()
+    public void HeldAnswers_OfTheLargestMachine_AreWithinTheirBound()
     {
-        Dictionary<string, ulong> exits = Enumerable.Range(0, 24).ToDictionary(static kind => $"kind-{kind:D8}", static _ => 1UL << 40);
-        _control.Machine.Attach(new FakeRunningMachine
-        {
-            Vcpus = [.. Enumerable.Range(0, 64).Select(index => new VcpuStatus(index, 1 << 22, exits))],
-        });
+        _control.Machine.Attach(Largest());
         using ControlClient client = _control.Connect();
 
-        string[] commands = ["query-commands", "query-cpus-fast", "query-events", "query-version", "x-kvmsev-query-guard"];
+        string[] commands =
+        [
+            "query-commands", "query-cpus-fast", "query-events", "query-sev", "query-status", "query-version", "x-kvmsev-query-guard",
+            "x-kvmsev-query-migratable",
+        ];
         Assert.All(commands, command => Assert.InRange(client.Execute(command).GetRawText().Length, 1, QmpAnswer.MaximumLength));
+    }
 
-        // What is longer is streamed.
-        string[] streamed = ["x-kvmsev-query-exits", "x-kvmsev-metrics"];
+    [Fact]
+    public void AnswersBeyondTheBound_AreStreamed()
+    {
+        _control.Machine.Attach(Largest());
+        using ControlClient client = _control.Connect();
+
+        string[] commands = ["x-kvmsev-query-exits", "x-kvmsev-metrics", "x-kvmsev-query-journal"];
         Assert.All(
-            streamed, command => Assert.InRange(client.Execute(command).GetRawText().Length, QmpAnswer.MaximumLength, int.MaxValue));
+            commands, command => Assert.InRange(client.Execute(command).GetRawText().Length, QmpAnswer.MaximumLength + 1, int.MaxValue));
+        Assert.Throws<InvalidOperationException>(
+            () => QmpAnswer.Of(static json => json.WriteStringValue(new string('x', QmpAnswer.MaximumLength))));
     }
 
     [Fact]
@@ -129,7 +137,7 @@ public sealed class MachineControlTests : IDisposable
         Assert.Equal("The guest does not run", Assert.Throws<QmpException>(() => client.Execute("system_reset")).Message);
         _control.Machine.Attach(_machine);
 
-        using RawClient watcher = Negotiate();
+        using RawClient watcher = _control.ConnectNegotiated();
         client.Execute("system_powerdown");
         client.Execute("system_powerdown");
         Assert.Equal(2, _machine.Presses);
@@ -154,7 +162,7 @@ public sealed class MachineControlTests : IDisposable
     [InlineData(StopReason.MonitorError, null, """{"guest":false,"reason":"host-error","x-kvmsev-reason":"monitor-error"}""")]
     public void End_IsToldOnceWithItsReason(StopReason reason, string? first, string data)
     {
-        using RawClient client = Negotiate();
+        using RawClient client = _control.ConnectNegotiated();
         _control.Machine.Attach(_machine);
         Assert.Equal("RESUME", EventOf(Next(client)));
 
@@ -176,7 +184,7 @@ public sealed class MachineControlTests : IDisposable
     [Fact]
     public void MapThatChanges_IsToldAtABoundedRate()
     {
-        using RawClient client = Negotiate();
+        using RawClient client = _control.ConnectNegotiated();
         _control.Machine.Attach(_machine);
         Assert.Equal("RESUME", EventOf(client.Receive()));
         JsonElement first = client.Receive();
@@ -212,7 +220,7 @@ public sealed class MachineControlTests : IDisposable
     public void QueryMap_IsTheCanonicalMapOnOneLine()
     {
         _control.Machine.Attach(_machine);
-        using RawClient client = Negotiate();
+        using RawClient client = _control.ConnectNegotiated();
         client.Send("{\"execute\":\"x-kvmsev-query-map\",\"id\":{\"a\":\n[1]}}");
         JsonElement answer = client.ReceiveAnswer();
 
@@ -253,7 +261,7 @@ public sealed class MachineControlTests : IDisposable
     public void QueryPage_OfWhatIsNoAddress_IsRefused(string arguments, string description)
     {
         _control.Machine.Attach(_machine);
-        using RawClient client = Negotiate();
+        using RawClient client = _control.ConnectNegotiated();
         client.Send($$"""{"execute":"x-kvmsev-query-page","arguments":{{arguments}}}""");
 
         Assert.Equal(description, client.ReceiveAnswer().GetProperty("error").GetProperty("desc").GetString());
@@ -388,15 +396,25 @@ public sealed class MachineControlTests : IDisposable
         return message;
     }
 
+    /// <summary>As many vCPUs and devices as there can be, and a full batch of the journal.</summary>
+    private static FakeRunningMachine Largest()
+    {
+        Dictionary<string, ulong> exits = Enumerable.Range(0, 24).ToDictionary(static kind => $"kind-{kind:D8}", static _ => 1UL << 40);
+        FakeRunningMachine machine = new()
+        {
+            Vcpus = [.. Enumerable.Range(0, 255).Select(index => new VcpuStatus(index, 1 << 22, exits))],
+            DeviceCount = 64,
+        };
+        for (int i = 0; i < SharedRegionTracker.JournalBatchLimit; i++)
+        {
+            _ = machine.SharedRegions.Set(new GpaRange(new Gpa(0x9000), 0x1000), PageState.Shared, vcpu: 0);
+        }
+
+        return machine;
+    }
+
     private static string? EventOf(JsonElement message) =>
         message.ValueKind == JsonValueKind.Object && message.TryGetProperty("event", out JsonElement name) ? name.GetString() : null;
 
     private static int? IdOf(JsonElement message) => message.TryGetProperty("id", out JsonElement id) ? id.GetInt32() : null;
-
-    private RawClient Negotiate()
-    {
-        RawClient client = _control.ConnectRaw();
-        client.Ask("""{"execute":"qmp_capabilities"}""");
-        return client;
-    }
 }

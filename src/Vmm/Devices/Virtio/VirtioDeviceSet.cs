@@ -105,9 +105,9 @@ public sealed class VirtioDeviceSet : IDisposable
     }
 
     /// <summary>Has the devices' threads stand still: from then on no device touches the guest's memory.</summary>
-    /// <param name="rest">How long to wait still; asked anew for each thread.</param>
+    /// <param name="remaining">The time left, zero when it is over; asked for each thread.</param>
     /// <returns>The name of a thread that did not stop in time, or null.</returns>
-    public string? Pause(Func<TimeSpan> rest) => _loops.FirstOrDefault(loop => !loop.Pause(rest()))?.Name;
+    public string? Pause(Func<TimeSpan> remaining) => _loops.FirstOrDefault(loop => !loop.Pause(remaining()))?.Name;
 
     /// <summary>Lets the devices' threads go on.</summary>
     public void Resume()
