@@ -83,9 +83,20 @@ public sealed unsafe class VcpuKick : IDisposable
         // The lock keeps Dispose, and with it the end of the thread, from passing between the check and the signal.
         lock (_lock)
         {
-            if (!_isGone)
+            if (_isGone)
+            {
+                return;
+            }
+
+            try
             {
                 Interrupt();
+            }
+            catch
+            {
+                // Nobody was woken: the next kick must try again.
+                Volatile.Write(ref _isRequested, 0);
+                throw;
             }
         }
     }

@@ -1,3 +1,4 @@
+using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Vmm.Sharing;
 
 namespace KvmSevVmm.Vmm;
@@ -17,6 +18,7 @@ public interface IRunningMachine
     /// <summary>Has every vCPU and every device stand still. Before the first run, the guest begins standing still.</summary>
     /// <returns>False when the guest stands still already, or has ended.</returns>
     /// <exception cref="TimeoutException">A thread did not stop; the guest goes on.</exception>
+    /// <exception cref="KvmException">A thread could not be woken; the guest goes on.</exception>
     bool Pause();
 
     /// <summary>Lets a guest that stands still go on; its clock goes on where it stopped.</summary>

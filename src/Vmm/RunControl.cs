@@ -121,9 +121,18 @@ internal sealed class RunControl
 
     private void Stop()
     {
-        foreach (VcpuThread thread in _threads)
+        try
         {
-            thread.RequestPause();
+            foreach (VcpuThread thread in _threads)
+            {
+                thread.RequestPause();
+            }
+        }
+        catch (KvmException)
+        {
+            // A thread could not be woken; those that stand still already must not stay so.
+            GoOn();
+            throw;
         }
 
         long start = Stopwatch.GetTimestamp();

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading.Channels;
+using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Commands;
 
@@ -25,6 +26,9 @@ internal sealed class ControlSession : IDisposable
 
     /// <summary>How long a client may take to negotiate; one that was connected and forgotten must not keep others out.</summary>
     private static readonly TimeSpan NegotiationLimit = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long quit waits for its answer to be taken.</summary>
+    private static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(1);
 
     private readonly Socket _socket;
     private readonly ControlCommands _commands;
@@ -140,31 +144,41 @@ internal sealed class ControlSession : IDisposable
                 return;
             }
 
-            try
+            if (request.Command == RunCommands.Quit)
             {
-                await SendAsync(QmpMessages.Return(id, answer.Value), token).ConfigureAwait(false);
-            }
-            finally
-            {
-                if (request.Command == RunCommands.Quit)
-                {
-                    // Only now, so that the client has its answer if it is there to take it.
-                    _machine.Quit();
-                }
+                await AnswerQuitAsync(QmpMessages.Return(id, answer.Value), token).ConfigureAwait(false);
+                return;
             }
 
+            await SendAsync(QmpMessages.Return(id, answer.Value), token).ConfigureAwait(false);
             return;
         }
         catch (QmpException refused)
         {
             refusal = QmpMessages.Error(id, refused.ErrorClass, refused.Message);
         }
-        catch (Exception refused) when (refused is SevCommandFailedException or InvalidInputException or SevFormatException)
+        catch (Exception refused) when (refused
+            is SevCommandFailedException or InvalidInputException or SevFormatException or KvmException)
         {
             refusal = QmpMessages.Error(id, QmpErrorClass.GenericError, refused.Message);
         }
 
         await SendAsync(refusal, token).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the machine when the client has its answer; one that does not read it has no longer than a moment.</summary>
+    private async Task AnswerQuitAsync(ReadOnlyMemory<byte> answer, CancellationToken token)
+    {
+        try
+        {
+            using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+            limit.CancelAfter(QuitLimit);
+            await SendAsync(answer, limit.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            _machine.Quit();
+        }
     }
 
     /// <summary>Refuses what comes before the negotiation, a second negotiation, and one for what is not offered.</summary>
@@ -261,6 +275,11 @@ internal sealed class ControlSession : IDisposable
     private void Stream(JsonElement? id, Action<Stream> write, CancellationToken token)
     {
         using CancellationTokenRegistration cut = token.Register(_socket.Dispose);
+        if (!_socket.Connected)
+        {
+            throw new SocketException((int)SocketError.NotConnected);
+        }
+
         using NetworkStream stream = new(_socket, ownsSocket: false);
         QmpMessages.StreamReturn(id, write, stream);
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using KvmSevVmm.KvmNative.Errors;
 using KvmSevVmm.Sev;
 using KvmSevVmm.Sev.Measurement;
 using KvmSevVmm.Vmm.Memory;
@@ -17,6 +18,8 @@ namespace KvmSevVmm.Vmm.Control;
 /// </remarks>
 public sealed class ControlledMachine : ILaunchOwner, IDisposable
 {
+    private const string HasEnded = "The guest has ended";
+
     private readonly Lock _lock = new();
 
     // Held while the machine or its firmware is used, so that neither is taken down meanwhile. Taken before the lock, never after it.
@@ -236,6 +239,10 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
                     State = VmState.Running;
                     Events.Resumed();
                 }
+                else if (machine.IsPaused)
+                {
+                    throw new QmpException(HasEnded);
+                }
 
                 return;
             }
@@ -281,10 +288,14 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
                 State = VmState.Paused;
                 Events.Stopped();
             }
+            else if (!machine.IsPaused)
+            {
+                throw new QmpException(HasEnded);
+            }
         }
-        catch (TimeoutException late)
+        catch (Exception refused) when (refused is TimeoutException or KvmException)
         {
-            throw new QmpException($"The guest goes on: {late.Message}");
+            throw new QmpException($"The guest goes on: {refused.Message}");
         }
     });
 
@@ -301,7 +312,7 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     /// <exception cref="QmpException">The guest does not run.</exception>
     public Task ResetAsync() => UseAsync(_ =>
     {
-        _isResetByHost = true;
+        _isResetByHost = _stop.Reason == StopReason.None;
         _stop.RequestStop(StopReason.Reset);
         return true;
     });
@@ -366,7 +377,7 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     {
         if (State == VmState.Shutdown)
         {
-            throw new QmpException("The guest has ended");
+            throw new QmpException(HasEnded);
         }
     }
 

@@ -34,7 +34,8 @@ internal sealed class MapControlCommands(ControlledMachine machine)
         {
             // It is let go of here, before anybody else has one made.
             SharedRegionMap map = running.TakeMap();
-            bool isKnown = running.SharedRegions.TryFindLatest(gpa, out ConversionRecord record);
+            // A call that came after the map says nothing of the state on it.
+            bool isKnown = running.SharedRegions.TryFindLatest(gpa, out ConversionRecord record) && record.Generation <= map.Generation;
             return (map.StateAt(gpa), map.LabelAt(gpa), isKnown ? record : (ConversionRecord?)null);
         }).ConfigureAwait(false);
         return QmpAnswer.Object(json =>

@@ -23,7 +23,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IDisposable
     private const int ChainsPerTurn = 32;
 
     /// <summary>How long whoever draws the map waits for a device that is busy.</summary>
-    private static readonly TimeSpan RequestPatience = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RequestPatience = TimeSpan.FromMilliseconds(250);
 
     private const uint Magic = 0x74726976; // "virt"
     private const uint Vendor = 0x5653564B; // "KVSV"
