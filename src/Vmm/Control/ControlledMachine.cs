@@ -224,7 +224,8 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     public Task<GpaRange> InjectSecretAsync(TransportPacket packet, Gpa? target) =>
         Request(new OwnerRequest<GpaRange>(launch => launch.Inject(packet, target)));
 
-    /// <summary>Lets the guest run: one whose launch waits, or that stands still. It takes back a stop that came before the start.</summary>
+    /// <summary>Lets the guest run: one whose launch waits, or that stands still. It takes back a stop that came before the start.
+    /// </summary>
     /// <exception cref="QmpException">The launch is to wait and is not measured yet, it ended before the guest ran, or the guest has
     /// ended.</exception>
     public async Task ContinueAsync()

@@ -240,9 +240,9 @@ public sealed class ControlServerTests : IDisposable
             },
             ControlFixture.Deadline));
 
-        Assert.Contains(
-            refusal,
-            (string[])["The launch ended before the guest ran", "SEV: not in the correct state (LSECRET): the guest takes no more secrets"]);
+        string[] late =
+            ["The launch ended before the guest ran", "SEV: not in the correct state (LSECRET): the guest takes no more secrets"];
+        Assert.Contains(refusal, late);
         Assert.True(impatient.Join());
         Assert.Equal(StopReason.Timeout, impatient.Stopped?.Reason);
     }
