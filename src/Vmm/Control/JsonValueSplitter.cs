@@ -2,8 +2,8 @@ namespace KvmSevVmm.Vmm.Control;
 
 /// <summary>
 /// Cuts a stream of JSON values, with or without line ends between them, into one value at a time, looking at each byte once. It judges no
-/// more of a value than its length and depth; what is no JSON is cut off at the next blank or line end, so that a client can go on after its
-/// mistake.
+/// more of a value than its length and depth; what is no JSON is cut off at the next blank or line end, so that a client can go on after
+/// its mistake.
 /// </summary>
 internal sealed class JsonValueSplitter
 {
