@@ -12,8 +12,8 @@
 #      artifacts/kvmsev-bench --pio-library artifacts/bench/libpiobaseline.so --kvmsev artifacts/kvmsev
 #    and prints its own lines; its exit code is not 0 if a limit was passed.
 # 2. Boot to init in the laboratory, kvmsev against bench/c-baseline/monitor.c in turns.
-# 3. The same boot with its map dumped every 100 ms against without: the processor time that the vCPU needs. The laboratory has one
-#    processor, and the dumps are not to be measured by what they take of that.
+# 3. The same boot with its map dumped every 100 ms against without: the processor time that the vCPU needs, counted in instructions. The
+#    laboratory has one processor, and the dumps are not to be measured by what they take of that.
 # 4. Boot of a Debian disk image to its login prompt in the laboratory, one vCPU against four: no limit, for the laboratory has
 #    one emulated processor, on which four vCPUs can only be slower.
 #
@@ -117,7 +117,7 @@ if [[ $lab == yes ]]; then
 
   "$REPO_ROOT/scripts/build.sh" labprobe >/dev/null
   note "booting $rounds times with and without a client that dumps the map every 100 ms"
-  boot_in_lab alone watched --file "$ARTIFACTS/labprobe" --file "$ARTIFACTS/libMonoPosixHelper.so"
+  boot_in_lab alone watched --count --file "$ARTIFACTS/labprobe" --file "$ARTIFACTS/libMonoPosixHelper.so"
   compare alone watched "the vCPU's processor time to init: alone %.2f s, with its map dumped every 100 ms %.2f s" "$WATCHED_LIMIT" || over=1
 
   image_code=0

@@ -10,6 +10,8 @@
 #   --memory MiB       memory of the laboratory (default 3072)
 #   --cpus N           its processors (default 1: emulated processors are not faster for being many)
 #   --timeout S        give up after S seconds, start of the laboratory included (default 300)
+#   --count            let the laboratory's clock count its processor's instructions, 1 ns each: what is measured inside does
+#                      not depend on how busy this machine is. Slower; with one processor only
 #   --verbose          show the laboratory's own kernel log on stderr at the end
 #
 # The command runs as root in /in with no input; kvmsev (if scripts/build.sh has built it), /in and busybox are on its
@@ -21,7 +23,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-files=() environment=() out='' memory=3072 cpus=1 timeout=300 verbose=no
+files=() environment=() out='' memory=3072 cpus=1 timeout=300 verbose=no clock=()
 while (($# > 0)); do
   case $1 in
     --help | -h)
@@ -30,6 +32,11 @@ while (($# > 0)); do
       ;;
     --verbose)
       verbose=yes
+      shift
+      continue
+      ;;
+    --count)
+      clock=(-icount 'shift=0,sleep=off')
       shift
       continue
       ;;
@@ -59,6 +66,7 @@ done
 check_number --memory "$memory" 256 262144
 check_number --cpus "$cpus" 1 64
 check_number --timeout "$timeout" 1 86400
+((${#clock[@]} == 0 || cpus == 1)) || usage_error "--count wants one processor"
 
 need qemu-system-x86_64=qemu-system-x86 cpio=cpio
 kernel=$("$REPO_ROOT/scripts/guest-image.sh" --print kernel)
@@ -171,7 +179,7 @@ cmdline="console=ttyS0 loglevel=$loglevel panic=-1 oops=panic mitigations=off"
 cmdline+=' tsc=reliable no_timer_check nohz=off highres=off'
 # shellcheck disable=SC2054  # commas are QEMU's
 machine=(
-  qemu-system-x86_64 -accel tcg -cpu 'max,la57=off' -M q35 -m "$memory" -smp "$cpus"
+  qemu-system-x86_64 -accel tcg ${clock[@]+"${clock[@]}"} -cpu 'max,la57=off' -M q35 -m "$memory" -smp "$cpus"
   -nodefaults -no-user-config -display none -no-reboot
   -kernel "$kernel" -initrd "$work/initrd"
   -append "$cmdline"
