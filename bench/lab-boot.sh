@@ -24,27 +24,21 @@ now() {
   echo "${uptime%.*}${uptime#*.}"
 }
 
+# lost NAME: says of a boot that did not get far enough what is known, and ends this script.
+lost() {
+  echo "$1 did not reach the guest's init:" >&2
+  tail -n 5 /tmp/console /tmp/words >&2
+  exit 1
+}
+
 # measure NAME COMMAND...
 measure() {
   name=$1
   shift
   from=$(now)
-  if ! "$@" </dev/null >/tmp/console 2>/tmp/words; then
-    echo "$name did not reach the guest's init:" >&2
-    tail -n 5 /tmp/console /tmp/words >&2
-    exit 1
-  fi
+  "$@" </dev/null >/tmp/console 2>/tmp/words || lost "$name"
   to=$(now)
   echo "$name $((to - from))"
-}
-
-# require_alive PID NAME: ends this script if the process is gone.
-require_alive() {
-  if ! kill -0 "$1" 2>/dev/null; then
-    echo "$2 did not reach the guest's init:" >&2
-    tail -n 5 /tmp/console /tmp/words >&2
-    exit 1
-  fi
 }
 
 # measure_vcpu NAME: prints NAME and what the vCPU's thread has run, in 1/100 s, when the guest has reached its init: it only waits then, so
@@ -60,7 +54,7 @@ measure_vcpu() {
     watcher=$!
   fi
   until grep -q "$init_line" /tmp/console 2>/dev/null; do
-    require_alive "$machine" "$1"
+    kill -0 "$machine" 2>/dev/null || lost "$1"
     sleep 0.2
   done
   for thread in /proc/"$machine"/task/*; do

@@ -44,6 +44,18 @@ print_header_help() {
 
 # --- clean-up -----------------------------------------------------------------------------------------------------
 
+# take_no_arguments "$@": for a script that has none; --help is answered.
+take_no_arguments() {
+  case ${1:-} in
+    '') ;;
+    --help | -h)
+      print_header_help
+      exit 0
+      ;;
+    *) usage_error "unknown argument '$1'" ;;
+  esac
+}
+
 CLEANUPS=()
 
 # on_exit COMMAND [ARGUMENT...]: runs the command when the script ends, however it ends; last registered, first run.
@@ -130,6 +142,7 @@ as_root() {
 quietly() {
   local log status=0
   log=$(mktemp "${TMPDIR:-/tmp}/kvmsev-log.XXXXXXXX")
+  on_exit rm -f -- "$log"
   "$@" >"$log" 2>&1 || status=$?
   if ((status != 0)); then
     cat -- "$log" >&2

@@ -17,14 +17,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-case ${1:-} in
-  '') ;;
-  --help | -h)
-    print_header_help
-    exit 0
-    ;;
-  *) usage_error "unknown argument '$1'" ;;
-esac
+take_no_arguments "$@"
 
 readonly SOLUTION="$REPO_ROOT/KvmSevVmm.sln"
 readonly RESULTS="$ARTIFACTS/test-results"

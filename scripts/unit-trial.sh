@@ -12,14 +12,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-case ${1:-} in
-  '') ;;
-  --help | -h)
-    print_header_help
-    exit 0
-    ;;
-  *) usage_error "unknown argument '$1'" ;;
-esac
+take_no_arguments "$@"
 ((EUID == 0)) || die -77 "debootstrap wants root"
 
 readonly SUITE=bookworm TRIAL_SECONDS=900

@@ -164,57 +164,41 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
 
     /// <summary>Takes the machine when it is built and about to run.</summary>
     /// <param name="machine">The machine; <see cref="End"/> comes before it is disposed.</param>
-    public void Attach(IRunningMachine machine)
+    public void Attach(IRunningMachine machine) => HoldMachine(() =>
     {
-        _machineGate.Wait();
-        try
+        _machine = machine;
+        bool startsPaused;
+        lock (_lock)
         {
-            _machine = machine;
-            bool startsPaused;
-            lock (_lock)
-            {
-                startsPaused = _isPauseWanted;
-            }
-
-            if (startsPaused)
-            {
-                _ = machine.Pause();
-            }
-
-            State = startsPaused ? VmState.Paused : VmState.Running;
-            if (!startsPaused)
-            {
-                Events.Resumed();
-            }
+            startsPaused = _isPauseWanted;
         }
-        finally
+
+        if (startsPaused)
         {
-            _machineGate.Release();
+            _ = machine.Pause();
         }
-    }
+
+        State = startsPaused ? VmState.Paused : VmState.Running;
+        if (!startsPaused)
+        {
+            Events.Resumed();
+        }
+    });
 
     /// <summary>Says that the machine has ended; from now on nothing asks it for anything. Said again, it changes nothing.</summary>
     /// <param name="reason">Why.</param>
-    public void End(StopReason reason)
+    public void End(StopReason reason) => HoldMachine(() =>
     {
-        _machineGate.Wait();
-        try
+        if (State == VmState.Shutdown)
         {
-            if (State == VmState.Shutdown)
-            {
-                return;
-            }
+            return;
+        }
 
-            _machine = null;
-            _platform = null;
-            State = VmState.Shutdown;
-            Events.Ended(reason, _isResetByHost);
-        }
-        finally
-        {
-            _machineGate.Release();
-        }
-    }
+        _machine = null;
+        _platform = null;
+        State = VmState.Shutdown;
+        Events.Ended(reason, _isResetByHost);
+    });
 
     /// <summary>Puts a secret into the guest, which waits for it.</summary>
     /// <param name="packet">The owner's packet.</param>
@@ -353,6 +337,19 @@ public sealed class ControlledMachine : ILaunchOwner, IDisposable
     {
         _requests.Dispose();
         _machineGate.Dispose();
+    }
+
+    private void HoldMachine(Action work)
+    {
+        _machineGate.Wait();
+        try
+        {
+            work();
+        }
+        finally
+        {
+            _machineGate.Release();
+        }
     }
 
     private async Task HoldMachineAsync(Action work) => _ = await HoldMachineAsync(() =>
